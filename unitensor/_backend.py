@@ -1,0 +1,368 @@
+"""What a backend is, how one is found, and which one is current."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from ._devices import Device
+from ._dtypes import STANDARD, DType, as_dtype
+from ._errors import suggest
+
+if TYPE_CHECKING:
+    from ._namespace import RawNamespace
+
+GROUP = "unitensor.backends"
+
+
+class BackendError(ImportError):
+    """A backend that is unknown or cannot run here; the message says why and what mends it."""
+
+
+class Backend:
+    """The plugin for one engine: its namespace, and the few hooks the standard lacks.
+
+    A subclass sets `name`, `xp` and `array_type`; every other attribute has a default that
+    uses the standard alone. A method named like a function of the standard (`floor_divide`;
+    `linalg_qr` or `fft_rfft` for the extensions) is used in place of the engine's own.
+
+    Attributes
+    ----------
+    name: what users write in UNITENSOR_BACKEND and in devices.
+    xp: the engine's Array API namespace.
+    array_type: the type of its arrays, or a tuple of types; the first is what its functions return.
+    numpy_rules: whether the engine's own promotion is NumPy 2's, so that no cast is needed.
+    mutable: whether its arrays can be written to.
+    shares_views: whether its slices and transposes are views that share memory.
+    install: the command that installs the engine.
+    """
+
+    name: str = ""
+    xp: Any = None
+    array_type: type[Any] | tuple[type[Any], ...] = ()
+    numpy_rules: bool = False
+    mutable: bool = True
+    shares_views: bool = True
+    install: str = ""
+
+    def __init__(self) -> None:
+        types = self.array_type if isinstance(self.array_type, tuple) else (self.array_type,)
+        self.array_types: tuple[type[Any], ...] = types
+        self._dtypes: dict[Any, Any] = {}
+        self._devices: dict[Any, Device] = {}
+        self._raw: RawNamespace | None = None
+
+    @property
+    def namespace(self) -> RawNamespace:
+        """Every function of the standard over this engine's arrays, with NumPy's dtype rules."""
+        if self._raw is None:
+            from ._namespace import RawNamespace
+
+            self._raw = RawNamespace(self)
+        return self._raw
+
+    def version(self) -> str:
+        """The engine's version."""
+        return str(getattr(self.xp, "__version__", "unknown"))
+
+    # Moving in and out -----------------------------------------------------------------
+
+    def is_array(self, obj: Any) -> bool:
+        """Whether an object is one of this engine's arrays."""
+        return isinstance(obj, self.array_types)
+
+    def to_numpy(self, a: Any) -> Any:
+        """A NumPy array of the values, without a copy where memory allows."""
+        import numpy as np
+
+        return np.from_dlpack(a)
+
+    def from_numpy(self, a: Any, device: Any = None) -> Any:
+        """An engine array of a NumPy array's values, without a copy where memory allows."""
+        return self.xp.asarray(a, device=device)
+
+    def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
+        """An engine array over the memory of any object that exports DLPack."""
+        return self.xp.from_dlpack(obj, device=device, copy=copy)
+
+    def to_device(self, a: Any, device: Any) -> Any:
+        """The array on another (raw) device of this backend."""
+        return a.to_device(device)
+
+    def synchronize(self, a: Any) -> None:
+        """Wait until the array's values are computed."""
+
+    def import_array(self, source: Backend, a: Any, device: Any) -> Any:
+        """Another backend's array on a (raw) device of this one: by DLPack, else through the host."""
+        try:
+            return self.from_dlpack(a, device)
+        except Exception:  # DLPack refuses for many reasons: dtype, device, read-only memory
+            return self.from_numpy(source.to_numpy(a), device)
+
+    def is_view(self, a: Any) -> bool:
+        """Whether an array may share memory with another one."""
+        return False
+
+    def to_dlpack(self, a: Any, **options: Any) -> Any:
+        """The DLPack capsule of an array."""
+        return a.__dlpack__(**{k: v for k, v in options.items() if v is not None})
+
+    def dlpack_device(self, a: Any) -> tuple[Any, int]:
+        """The DLPack device of an array."""
+        return a.__dlpack_device__()  # type: ignore[no-any-return]  # the engine's arrays are untyped
+
+    # Writing ----------------------------------------------------------------------------
+
+    def assign(self, a: Any, key: Any, value: Any) -> Any:
+        """Write `a[key] = value`; returns the written array (a new one if arrays are immutable)."""
+        a[key] = value
+        return a
+
+    def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
+        """A new array like `a` with `value` added at `key`, repeated indices included."""
+        raise NotImplementedError
+
+    # What there is: dtypes and devices ----------------------------------------------------
+
+    def dtype(self, dtype: DType) -> Any:
+        """The engine's dtype object of a dtype, or a TypeError that says it has none."""
+        raw = self._dtypes.get(dtype.name)
+        if raw is None:
+            raw = getattr(self.xp, "bool" if dtype.name == "bool" else dtype.name, None)
+            if raw is None:
+                raise TypeError(f"backend {self.name!r} has no {dtype.name}")
+            self._dtypes[dtype.name] = raw
+        return raw
+
+    def dtype_of(self, a: Any) -> DType:
+        """The dtype of an engine array."""
+        raw = a.dtype
+        found = self._dtypes.get(raw)
+        if found is None:
+            found = self._dtypes[raw] = as_dtype(raw)
+        return found  # type: ignore[no-any-return]  # one table serves both directions
+
+    def supports(self, dtype: DType) -> bool:
+        """Whether the engine has this dtype."""
+        try:
+            self.dtype(dtype)
+        except TypeError:
+            return False
+        return True
+
+    def dtypes(self) -> tuple[DType, ...]:
+        """The standard's dtypes that the engine has."""
+        return tuple(d for d in STANDARD if self.supports(d))
+
+    def raw_devices(self) -> list[Any]:
+        """The engine's own device objects, the default one first."""
+        info = self.xp.__array_namespace_info__()
+        devices = list(info.devices())
+        default = info.default_device()
+        devices.sort(key=lambda d: d != default)
+        return devices
+
+    def raw_device_of(self, a: Any) -> Any:
+        """The engine's device object of an array."""
+        return a.device
+
+    def device_name(self, raw: Any) -> str:
+        """`kind` or `kind:index` of a raw device: `cpu`, `cuda:0`."""
+        return str(raw)
+
+    def device_of(self, a: Any) -> Device:
+        """The device of an engine array."""
+        return self.device(self.raw_device_of(a))
+
+    def device(self, raw: Any) -> Device:
+        """The device object that stands for an engine's own."""
+        found = self._devices.get(raw)
+        if found is None:
+            kind, _, index = self.device_name(raw).partition(":")
+            found = Device(self.name, kind, int(index) if index else None, raw)
+            self._devices[raw] = found
+        return found
+
+    def devices(self) -> tuple[Device, ...]:
+        """All devices, the default one first."""
+        return tuple(self.device(raw) for raw in self.raw_devices())
+
+    def __repr__(self) -> str:
+        return f"<backend {self.name!r}, {type(self).__module__}>"
+
+
+# Discovery -------------------------------------------------------------------------------
+
+_factories: dict[str, Callable[[], Backend]] = {}
+_loaded: dict[str, Backend] = {}
+_chosen: ContextVar[str | None] = ContextVar("unitensor_backend", default=None)
+_process_default: str | None = None
+
+
+def entry_points() -> dict[str, list[Any]]:
+    """Every installed plugin's entry points by name; more than one under a name is a conflict."""
+    from importlib.metadata import entry_points as installed
+
+    found: dict[str, list[Any]] = {}
+    for point in installed(group=GROUP):
+        known = found.setdefault(point.name, [])
+        if all(point.value != other.value for other in known):
+            known.append(point)
+    return found
+
+
+def register_backend(name: str, factory: Callable[[], Backend]) -> None:
+    """Add a backend for this process: what an entry point does for every process."""
+    _factories[name] = factory
+    _loaded.pop(name, None)
+
+
+def load_backend(name: str) -> Backend:
+    """The backend of this name, imported on first use.
+
+    Raises
+    ------
+    BackendError: unknown name, a name claimed by two plugins, or a plugin that cannot run.
+    """
+    backend = _loaded.get(name)
+    if backend is None:
+        backend = _load(name)
+        if backend.name != name:
+            raise BackendError(f"the plugin for backend {name!r} calls itself {backend.name!r}")
+        _loaded[name] = backend
+    return backend
+
+
+def _load(name: str) -> Backend:
+    if name in _factories:
+        return _factories[name]()
+    points = entry_points()
+    known = points.get(name)
+    if known is None:
+        raise BackendError(f"no backend named {name!r} is installed{suggest(name, points)}")
+    if len(known) > 1:
+        rivals = " and ".join(f"{p.value} ({p.dist.name if p.dist else 'unknown'})" for p in known)
+        raise BackendError(f"two plugins are named {name!r}: {rivals}; uninstall one of them")
+    point = known[0]
+    try:
+        factory = point.load()
+        return factory()  # type: ignore[no-any-return]  # an entry point is untyped
+    except Exception as error:
+        raise BackendError(
+            f"backend {name!r} ({point.value}) cannot run here: {_reason(error)}\n"
+            f"  to mend it: {_remedy(name, point, error)}"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (
+        text[0]
+        if isinstance(error, BackendError) and text
+        else f"{type(error).__name__}: " + (text[0] if text else "no message")
+    )
+
+
+def _remedy(name: str, point: Any, error: Exception) -> str:
+    if getattr(error, "remedy", None):
+        return str(error.remedy)  # type: ignore[attr-defined]  # set by plugins that know better
+    dist = point.dist.name if point.dist else name
+    if isinstance(error, ModuleNotFoundError):
+        return f"pip install '{dist}[{name}]'" if dist == "unitensor" else f"pip install -U {dist}"
+    return f"pip install -U {dist}, or report the cause above to the authors of {dist}"
+
+
+# Which backend is current ------------------------------------------------------------------
+
+
+def current_backend_name() -> str:
+    """The name that `use_backend`, `set_backend` or UNITENSOR_BACKEND chose; else `numpy`."""
+    return _chosen.get() or _process_default or os.environ.get("UNITENSOR_BACKEND") or "numpy"
+
+
+def current_backend() -> Backend:
+    """The backend on which creation functions run.
+
+    >>> import unitensor as ut
+    >>> ut.current_backend().name
+    'numpy'
+    """
+    name = current_backend_name()
+    return _loaded.get(name) or load_backend(name)
+
+
+def set_backend(name: str) -> None:
+    """Choose the backend for the whole process (`use_backend` overrides it in its block)."""
+    global _process_default
+    load_backend(name)
+    _process_default = name
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[Backend]:
+    """Choose the backend inside a `with` block, for this thread or task only.
+
+    >>> import unitensor as ut
+    >>> with ut.use_backend("numpy"):
+    ...     ut.zeros(2).device
+    Device('numpy:cpu')
+    """
+    backend = load_backend(name)
+    token = _chosen.set(name)
+    try:
+        yield backend
+    finally:
+        _chosen.reset(token)
+
+
+def backend_of(obj: Any) -> Backend | None:
+    """The loaded or installed backend whose engine made an array, or None."""
+    for backend in _loaded.values():
+        if backend.is_array(obj):
+            return backend
+    module = type(obj).__module__.partition(".")[0]
+    engine = {"jaxlib": "jax"}.get(module, module)
+    for name in entry_points():
+        if name == engine and name not in _loaded:
+            backend = load_backend(name)
+            if backend.is_array(obj):
+                return backend
+    return None
+
+
+def find_device(device: Any, backend: Backend | None = None) -> Device:
+    """The Device that a Device, a name (`cuda:0`, `jax:cpu`) or an engine's device stands for.
+
+    A name without a backend is looked up on `backend`, the current one if None.
+
+    Raises
+    ------
+    ValueError: the backend has no such device.
+    """
+    if isinstance(device, Device):
+        return device
+    home = backend or current_backend()
+    if not isinstance(device, str):
+        return home.device(device)
+    first, _, rest = device.partition(":")
+    if first not in [d.kind for d in home.devices()] and (
+        first in _loaded or first in _factories or first in entry_points()
+    ):
+        home, device = load_backend(first), rest
+    devices = home.devices()
+    if not device:
+        return devices[0]
+    for found in devices:
+        if device in (found.local, found.kind, str(found)):
+            return found
+    for other in devices:
+        if device == f"{other.kind}:0" and other.index is None:
+            return other
+    raise ValueError(
+        f"unknown device {device!r} of backend {home.name!r}"
+        f"{suggest(device, [d.local for d in devices])}"
+        + ("" if device.partition(":")[0] != "cuda" else "; for a GPU use backend 'cupy', 'torch' or 'jax'")
+    )

@@ -1,0 +1,180 @@
+"""`backward`: from a Tensor to the gradients of the leaves it was computed from; hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import _graph
+from ._backend import backend_of
+from ._dtypes import as_dtype, is_complex
+from ._errors import describe
+from ._graph import LEAF, Dual, GradientError, apply_recorded, new_seq, propagate
+from ._op import scope
+
+if TYPE_CHECKING:
+    from ._tensor import Tensor
+
+
+def surface(xp: Any, g: Any) -> Any:
+    """Between the plain transpose used inside and the gradient users see: its conjugate."""
+    return xp.conj(g) if is_complex(as_dtype(g.dtype)) else g
+
+
+def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
+    """The cotangent to start from: the one given, checked, or 1 for a single element."""
+    from ._ops.creation import ones_like
+
+    if y._node is None:
+        raise GradientError(
+            f"{what}: the Tensor has no graph: no leaf with requires_grad=True went into it, "
+            "or it was computed under no_grad or detached"
+        )
+    if g is None:
+        if y.size != 1:
+            raise GradientError(
+                f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
+                "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
+            )
+        return ones_like(y.detach())
+    if g.shape != y.shape or g._xp is not y._xp:
+        raise GradientError(
+            f"{what}: the cotangent is {describe(g)} on {g.backend!r}; "
+            f"expected shape {y.shape} on {y.backend!r}"
+        )
+    if g.dtype is not y.dtype:
+        g = g.astype(y.dtype)
+    return surface(scope["tensors"], g)  # type: ignore[no-any-return]
+
+
+def carry(
+    ys: Sequence[Tensor], gs: Sequence[Tensor], *, keep: bool, recorded: bool, limit: int = 0
+) -> dict[int, tuple[list[Any], Tensor]]:
+    """Run the pass from Tensors and cotangents; the leaves' cotangents come back as Tensors."""
+    xp = ys[0]._xp
+    if recorded:
+        roots = [(y._node, g) for y, g in zip(ys, gs)]
+        return propagate(roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded)
+    if _mixed:
+        xp = MixedNamespace()
+    raw = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
+    wrap = scope["wrap"]
+    if _mixed:
+        return {s: (node, wrap(g, namespace_of(g), None)) for s, (node, g) in raw.items()}
+    return {s: (node, wrap(xp.as_array(g), xp, None)) for s, (node, g) in raw.items()}
+
+
+def backward(
+    ys: Sequence[Tensor],
+    gs: Sequence[Tensor | None],
+    *,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add the gradients of some Tensors, weighted by cotangents, to the leaves' `grad`."""
+    starts = [cotangent(y, g, "backward") for y, g in zip(ys, gs)]
+    if any(type(y._node) is Dual for y in ys):
+        raise GradientError("backward inside jvp: use ut.grad, ut.vjp or ut.hvp there")
+    keep = create_graph if retain_graph is None else retain_graph
+    leaves = carry(ys, starts, keep=keep, recorded=create_graph)
+    seen: set[int] = set()
+    with _graph._lock:
+        for node, g in leaves.values():
+            g = surface(scope["tensors"], g)
+            xp = g._xp
+            if node[4] is None:
+                # Two leaves, or a leaf and the caller, must not share one array.
+                if (
+                    id(g._data) in seen
+                    or any(g._data is s._data for s in starts)
+                    or xp.backend.is_view(g._data)
+                ):
+                    g = scope["wrap"](xp.asarray(g._data, copy=True), xp, g._node)
+                seen.add(id(g._data))
+                node[4] = g
+            else:
+                node[4] = node[4] + g
+
+
+# Nodes that are not ops ----------------------------------------------------------------------------
+
+
+def hook_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """Show a cotangent to a user's function, and take what it returns instead."""
+    hook, owner = residual
+    wrapped = g if isinstance(g, scope["Tensor"]) else scope["wrap"](g, owner, None)
+    seen = hook(surface(scope["tensors"], wrapped))
+    if seen is None:
+        return g
+    if seen.shape != wrapped.shape:
+        raise GradientError(f"hook: returned shape {seen.shape}; expected {wrapped.shape}")
+    seen = surface(scope["tensors"], seen)
+    return seen if isinstance(g, scope["Tensor"]) else seen._data
+
+
+def add_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> None:
+    """Put a hook between a Tensor and what is computed from it from now on."""
+    node = x._node
+    if node is None:
+        raise GradientError("register_hook: the Tensor does not require a gradient")
+    if node[2] is LEAF:
+        raise GradientError("register_hook: on a leaf, use a clone: y = x.clone(); y.register_hook(...)")
+    x._node = [new_seq(), node[1], "hook", ((node, hook_rule, (hook, x._xp)),)]
+
+
+def move_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """Carry a cotangent back to the backend and device its input came from."""
+    source, target = residual
+    if isinstance(g, scope["Tensor"]):
+        return g.to(source)
+    moved = scope["wrap"](g, target, None).to(source)
+    return moved._data
+
+
+def move_node(x: Tensor, out: Tensor) -> list[Any]:
+    """The node of a Tensor moved from another device or backend."""
+    if x._xp is not out._xp:
+        _mixed.append(True)
+    meta = (out._data.shape, out._data.dtype)
+    return [new_seq(), meta, "to", ((x._node, move_rule, (x.device, out._xp)),)]
+
+
+# Graphs over several backends -------------------------------------------------------------------------
+
+#: Not empty once a recorded Tensor has moved between backends: passes then look at each array.
+_mixed: list[bool] = []
+
+
+def namespace_of(a: Any) -> Any:
+    """The namespace of an engine array."""
+    backend = backend_of(a)
+    if backend is None:
+        raise TypeError(f"no backend knows {type(a).__name__}")
+    return backend.namespace
+
+
+class MixedNamespace:
+    """A namespace that asks, at each call, which engine the arrays are of."""
+
+    def __init__(self, module: str = "") -> None:
+        self.module = module
+        if not module:
+            self.linalg = MixedNamespace("linalg")
+            self.fft = MixedNamespace("fft")
+            self.special = MixedNamespace("special")
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            first = next(
+                a for a in (*args, *options.values()) if hasattr(a, "dtype") or isinstance(a, (list, tuple))
+            )
+            xp = namespace_of(first[0] if isinstance(first, (list, tuple)) else first)
+            return getattr(getattr(xp, self.module) if self.module else xp, name)(*args, **options)
+
+        return call
+
+    def isdtype(self, dtype: Any, kind: Any) -> bool:
+        """Whether an engine's dtype is of a kind."""
+        from ._ops.data_types import isdtype
+
+        return isdtype(dtype, kind)

@@ -1,0 +1,391 @@
+"""The graph: recording what was done, and the backward pass over it.
+
+A node is a list, the fastest thing Python builds:
+
+    [sequence number, (shape, dtype), op, edges]
+
+with one edge an input, `None` where no gradient is asked, else `(parent, rule, residual)`:
+the parent's cotangent is `rule(xp, g, residual)`, or `g` itself if the rule is None. A leaf's
+edges are `()` and its gradient is the fifth item. Nodes point at parents only, so there are
+no cycles, and a parent is always older than its children: going from new to old by sequence
+number visits each node after all that it feeds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
+from heapq import heappush, heappop, heapreplace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from ._dtypes import as_dtype, is_complex, is_inexact
+from ._op import Op, Rule, rules, same, scope
+
+if TYPE_CHECKING:
+    from ._tensor import Tensor
+
+new_seq = count(1).__next__
+LEAF = "leaf"
+
+_recording: ContextVar[bool] = ContextVar("unitensor_recording", default=True)
+_lock = threading.RLock()
+
+# How many special modes (no_grad, jvp, ...) are entered in any thread; 0 is the fast path.
+scope["special"] = 0
+
+
+class GradientError(RuntimeError):
+    """A gradient that cannot be had; the message says why."""
+
+
+class _Special:
+    """Counts a mode that wrappers must look for."""
+
+    def __enter__(self) -> None:
+        with _lock:
+            scope["special"] += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with _lock:
+            scope["special"] -= 1
+
+
+special = _Special
+
+
+class set_grad_enabled(ContextDecorator):  # noqa: N801 -- PyTorch's name
+    """Record gradients, or don't, inside a `with` block or a decorated function.
+
+    >>> import unitensor as ut
+    >>> x = ut.tensor(2.0, requires_grad=True)
+    >>> with ut.set_grad_enabled(False):
+    ...     (x * x).requires_grad
+    False
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self._entered: list[tuple[Token[bool], _Special]] = []
+
+    def __enter__(self) -> None:
+        mode = _Special()
+        mode.__enter__()
+        self._entered.append((_recording.set(self.enabled), mode))
+
+    def __exit__(self, *exc: object) -> None:
+        token, mode = self._entered.pop()
+        _recording.reset(token)
+        mode.__exit__()
+
+    def _recreate_cm(self) -> set_grad_enabled:
+        return set_grad_enabled(self.enabled)
+
+
+class no_grad(set_grad_enabled):  # noqa: N801 -- PyTorch's name
+    """Record nothing inside a `with` block or a decorated function.
+
+    >>> import unitensor as ut
+    >>> x = ut.tensor(2.0, requires_grad=True)
+    >>> with ut.no_grad():
+    ...     (x * x).requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):  # noqa: N801 -- PyTorch's name
+    """Record again inside a `no_grad` block."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on Tensors that need gradients are recorded here."""
+    return _recording.get()
+
+
+# Recording ---------------------------------------------------------------------------------
+
+
+class Dual:
+    """What stands in a Tensor's node while forward mode runs: the inner node and a tangent."""
+
+    __slots__ = ("level", "node", "tangent")
+
+    def __init__(self, level: int, node: Any, tangent: Tensor) -> None:
+        self.level = level
+        self.node = node
+        self.tangent = tangent
+
+    def __getitem__(self, item: object) -> Any:
+        raise GradientError("a Tensor of a finished `jvp` was used; return it from the function instead")
+
+
+def new_leaf(shape: tuple[int, ...], dtype: Any) -> list[Any]:
+    """The node of a Tensor whose gradient is asked for."""
+    return [new_seq(), (shape, dtype), LEAF, (), None]
+
+
+def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any) -> Any:
+    """The node of a result, by the op's rules; None where nothing is to be recorded."""
+    nodes = tuple(nodes)
+    if scope["special"]:
+        if any(type(n) is Dual for n in nodes):
+            return _record_dual(op, xp, env, nodes, out)
+        if not _recording.get():
+            return None
+    if op.outputs is None:
+        if not is_inexact(xp.backend.dtype_of(out)):
+            return None
+        meta: Any = (out.shape, out.dtype)
+    else:
+        meta = None
+    edges: list[Any] = []
+    for i, node in enumerate(nodes):
+        rule = op.rules[0 if op.sequence else i]
+        if node is None or rule is None:
+            edges.append(None)
+            continue
+        call = None if rule.formula is same else rule.call
+        residual = _residual(rule, env, out, i)
+        if meta is not None and (node[1][1] != meta[1] or (op.elementwise and node[1][0] != meta[0])):
+            edges.append((node, fit_rule, (call, residual, node[1])))
+        else:
+            edges.append((node, call, residual))
+    if edges.count(None) == len(edges):
+        return None
+    return [new_seq(), meta, op, tuple(edges)]
+
+
+def _residual(rule: Rule, env: dict[str, Any], out: Any, i: int) -> Any:
+    values = tuple(_named(name, env, out, i) for name in rule.needs)
+    if len(values) == 1:
+        return values[0]
+    return values or None
+
+
+def _named(name: str, env: dict[str, Any], out: Any, i: int) -> Any:
+    if name in env:
+        return env[name]
+    if name == "out":
+        return out
+    if name == "i":
+        return i
+    if name == "shapes":
+        return [a.shape for a in env["arrays"]]
+    array, _, fact = name.rpartition("_")
+    return getattr(env[array], fact)
+
+
+def fit_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """Apply a rule, then undo the broadcasting and the cast of that input."""
+    rule, inner, meta = residual
+    if rule is not None:
+        g = rule(xp, g, inner)
+    return fit(xp, g, meta)
+
+
+def fit(xp: Any, g: Any, meta: Any) -> Any:
+    """Sum a cotangent over the axes that were broadcast, and cast it to its input's dtype."""
+    shape, dtype = meta
+    if g.shape != shape:
+        lead = len(g.shape) - len(shape)
+        axes = tuple(range(lead)) + tuple(
+            i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1
+        )
+        if axes:
+            g = xp.sum(g, axis=axes, keepdims=True)
+        g = xp.reshape(g, shape)
+    if g.dtype != dtype:
+        if is_complex(as_dtype(g.dtype)) and not is_complex(as_dtype(dtype)):
+            g = xp.real(g)
+        g = xp.astype(g, dtype)
+    return g
+
+
+def select_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """The cotangent of one output, among those of an op with several."""
+    i, n = residual
+    return tuple(g if j == i else None for j in range(n))
+
+
+def wrap_outputs(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], r: Any, kind: Any) -> Any:
+    """The results of an op with several, as Tensors in its named tuple."""
+    r = tuple(xp.as_array(a) for a in r)
+    node = None
+    if any(n is not None for n in nodes) and op.differentiable:
+        node = record(op, xp, env, nodes, r)
+    make = scope["wrap"]
+    if node is None:
+        return kind(*(make(a, xp, None) for a in r))
+    if type(node) is Dual:
+        parts = _output_nodes(node.node, xp, r)
+        return kind(
+            *(
+                make(a, xp, p if t is None else Dual(node.level, p, t))
+                for a, p, t in zip(r, parts, node.tangent)  # type: ignore[call-overload]  # a tuple of tangents here
+            )
+        )
+    return kind(*(make(a, xp, p) for a, p in zip(r, _output_nodes(node, xp, r))))
+
+
+def _output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
+    if node is None:
+        return [None] * len(r)
+    return [
+        [new_seq(), (a.shape, a.dtype), "output", ((node, select_rule, (i, len(r))),)]
+        if is_inexact(xp.backend.dtype_of(a))
+        else None
+        for i, a in enumerate(r)
+    ]
+
+
+def _record_dual(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], out: Any) -> Any:
+    """Forward mode: the node below this level, and the tangent of the result."""
+    level = max(n.level for n in nodes if type(n) is Dual)
+    inner = [n.node if type(n) is Dual and n.level == level else n for n in nodes]
+    tangents = [n.tangent if type(n) is Dual and n.level == level else None for n in nodes]
+    node = record(op, xp, env, inner, out)
+    tangent = scope["tangent"](op, xp, env, inner, tangents, out, node)
+    return node if tangent is None else Dual(level, node, tangent)
+
+
+# The backward pass ----------------------------------------------------------------------------
+
+
+def accumulate(xp: Any, a: Any, b: Any) -> Any:
+    """The sum of two cotangents; those of an op with several outputs are added one by one."""
+    if type(a) is tuple:
+        return tuple(q if p is None else p if q is None else xp.add(p, q) for p, q in zip(a, b))
+    return xp.add(a, b)
+
+
+def propagate(
+    roots: list[tuple[list[Any], Any]],
+    xp: Any,
+    *,
+    keep: bool,
+    limit: int = 0,
+    apply: Callable[..., Any] | None = None,
+) -> dict[int, tuple[list[Any], Any]]:
+    """Carry cotangents from roots to leaves, newest node first.
+
+    Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
+    count as leaves. Consumed nodes are freed unless `keep`. With `apply`, every rule runs
+    through it (on Tensors, recorded); without, on the engine's arrays.
+    """
+    pending: dict[int, list[Any]] = {}
+    heap: list[int] = []
+    leaves: dict[int, tuple[list[Any], Any]] = {}
+    for node, g in roots:
+        if node[0] in pending:
+            pending[node[0]][1] = accumulate(xp, pending[node[0]][1], g)
+        else:
+            pending[node[0]] = [node, g]
+            heappush(heap, -node[0])
+    node, g = pending.pop(-heappop(heap))
+    while True:
+        # The newest parent stays in hand, so that a chain never touches the heap.
+        newest = 0
+        hand = hand_g = None
+        edges = node[3]
+        if not edges or node[0] <= limit:
+            if edges is None and node[0] > limit:
+                raise freed(node)
+            leaves[node[0]] = (node, g)
+        else:
+            for edge in edges:
+                if edge is None:
+                    continue
+                parent, rule, residual = edge
+                if apply is not None:
+                    gp = apply(node, edge, g)
+                elif rule is None:
+                    gp = g
+                else:
+                    gp = rule(xp, g, residual)
+                s = parent[0]
+                if s == newest:
+                    hand_g = accumulate(xp, hand_g, gp)
+                elif s in pending:
+                    cell = pending[s]
+                    cell[1] = accumulate(xp, cell[1], gp)
+                elif s > newest:
+                    if newest:
+                        pending[newest] = [hand, hand_g]
+                        heappush(heap, -newest)
+                    newest, hand, hand_g = s, parent, gp
+                else:
+                    pending[s] = [parent, gp]
+                    heappush(heap, -s)
+            if not keep:
+                node[3] = None
+        if heap and -heap[0] > newest:
+            if newest:
+                pending[newest] = [hand, hand_g]
+                node, g = pending.pop(-heapreplace(heap, -newest))
+            else:
+                node, g = pending.pop(-heappop(heap))
+        elif newest:
+            node, g = hand, hand_g  # type: ignore[assignment]  # set together with `newest`
+        else:
+            return leaves
+
+
+def freed(node: list[Any]) -> GradientError:
+    """The error of a graph that was consumed."""
+    return GradientError(
+        f"the graph of `{name_of(node)}` was freed by an earlier backward pass; "
+        "pass retain_graph=True to the first one, or compute the value again"
+    )
+
+
+def apply_recorded(node: list[Any], edge: Any, g: Any) -> Any:
+    """Run an edge's rule on Tensors, so that the gradient has a graph of its own."""
+    rule, residual = edge[1], edge[2]
+    if rule is None:
+        return g
+    if rule is fit_rule:
+        inner, inner_residual, meta = residual
+        g = g if inner is None else _on_tensors(node, inner, inner_residual, g)
+        return fit(scope["tensors"], g, meta)
+    if rule is select_rule:
+        return select_rule(None, g, residual)
+    return _on_tensors(node, rule, residual, g)
+
+
+def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
+    rule = rules.get(call)
+    if rule is None:
+        return call(scope["tensors"], g, residual)
+    xp = next(part for part in g if part is not None)._xp if type(g) is tuple else g._xp
+    make = scope["wrap"]
+    values = (residual,) if len(rule.needs) == 1 else residual or ()
+    named = []
+    for name, value in zip(rule.needs, values):
+        if name == "out":
+            if type(value) is tuple:
+                value = tuple(make(a, xp, p) for a, p in zip(value, _output_nodes(node, xp, value)))
+            else:
+                value = make(value, xp, node)
+        elif name in rule.op.inputs and value is not None:
+            edge = node[3][rule.op.inputs.index(name)]
+            value = make(value, xp, None if edge is None else edge[0])
+        named.append(value)
+    return rule.formula(scope["tensors"], g, *named)
+
+
+def name_of(node: Any) -> str:
+    """The op that made a node, as users know it."""
+    if type(node) is Dual:
+        return "jvp"
+    return node[2].path if isinstance(node[2], Op) else str(node[2])
+
+
+scope.update(new_seq=new_seq, record=record, wrap_outputs=wrap_outputs, fit_rule=fit_rule)

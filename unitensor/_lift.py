@@ -1,0 +1,168 @@
+"""What a wrapper does with operands that are not Tensors of one backend, and with errors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._dtypes import KINDS, as_dtype, promote_scalar
+from ._errors import describe
+from ._op import Op, scope
+
+if TYPE_CHECKING:
+    from ._namespace import RawNamespace
+    from ._tensor import Tensor
+
+SCALARS = (bool, int, float, complex)
+
+
+def lift(op: Op, x: Any) -> Tensor:
+    """A single operand that is not exactly a Tensor: a subclass passes, all else is an error."""
+    if isinstance(x, scope["Tensor"]):
+        return x  # type: ignore[no-any-return]
+    raise TypeError(
+        f"{op.path}: expected a Tensor, got {type(x).__name__} {describe(x)}; use ut.asarray(...)"
+    )
+
+
+def lift_all(op: Op, *values: Any) -> tuple[Any, ...]:
+    """Operands as Tensors of one backend: Python and NumPy scalars take the others' side."""
+    tensor_type = scope["Tensor"]
+    first = next((v for v in values if isinstance(v, tensor_type)), None)
+    if first is None:
+        raise TypeError(
+            f"{op.path}: expected at least one Tensor, got "
+            + ", ".join(f"{type(v).__name__} {describe(v)}" for v in values)
+            + "; use ut.asarray(...)"
+        )
+    lifted = []
+    for name, value in zip(op.inputs, values):
+        made = value if value is None and name in op.defaults else _lift_one(op, value, first)
+        if made is None and value is not None:
+            raise TypeError(
+                f"{op.path}: {name} is {type(value).__name__} {describe(value)}; expected a Tensor"
+                + (" or a Python scalar" if op.scalars else "")
+                + "; use ut.asarray(...)"
+            )
+        lifted.append(made)
+    return tuple(lifted)
+
+
+def lift_operands(op: Op, x1: Any, x2: Any) -> tuple[Any, Any] | None:
+    """The operands of an operator, or None if the other type must be asked."""
+    first = x1 if isinstance(x1, scope["Tensor"]) else x2
+    other = x2 if first is x1 else x1
+    if not op.scalars and not isinstance(other, scope["Tensor"]):
+        return None
+    made = _lift_one(op, other, first)
+    if made is None:
+        return None
+    return (first, made) if first is x1 else (made, first)
+
+
+def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
+    if isinstance(value, scope["Tensor"]):
+        return value
+    if isinstance(value, np.generic):
+        xp = like._xp
+        array = xp.backend.from_numpy(np.asarray(value), xp.backend.raw_device_of(like._data))
+        return scope["wrap"](array, xp, None)
+    if isinstance(value, SCALARS) and op.scalars:
+        return scalar_tensor(like._xp, value, like._data)
+    return None
+
+
+def scalar_tensor(xp: RawNamespace, value: Any, like: Any) -> Any:
+    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`; kept for reuse."""
+    kind = type(value) if type(value) in SCALARS else next(k for k in SCALARS if isinstance(value, k))
+    device = xp.backend.raw_device_of(like)
+    key = (value, kind, like.dtype, device)
+    found = xp.scalar_tensors.get(key)
+    if found is None or value == 0:
+        dtype = promote_scalar(xp.backend.dtype_of(like), kind)
+        found = scope["wrap"](xp.scalar(kind(value), dtype, like), xp, None)
+        if len(xp.scalar_tensors) > 1000:
+            xp.scalar_tensors.clear()
+        xp.scalar_tensors[key] = found
+    return found
+
+
+def lift_sequence(op: Op, arrays: Any) -> list[Any]:
+    """The Tensors of a list or tuple, all of one backend."""
+    if isinstance(arrays, scope["Tensor"]) or not isinstance(arrays, (list, tuple)):
+        raise TypeError(f"{op.path}: expected a list or tuple of Tensors, got {type(arrays).__name__}")
+    if not arrays:
+        raise ValueError(f"{op.path}: expected at least one Tensor, got none")
+    first = arrays[0]
+    for x in arrays:
+        if not isinstance(x, scope["Tensor"]):
+            raise TypeError(f"{op.path}: expected Tensors, got {type(x).__name__} {describe(x)} among them")
+        if x._xp is not first._xp:
+            raise two_backends(op, first, x)
+    return list(arrays)
+
+
+def two_backends(op: Op, x: Tensor, y: Tensor) -> TypeError:
+    """The error of operands that live on different backends."""
+    a, b = x._xp.backend.name, y._xp.backend.name
+    return TypeError(
+        f"{op.path}: operands are on two backends, {a!r} and {b!r}; move one: x.to({a!r}) or x.to({b!r})"
+    )
+
+
+_KEPT = (
+    TypeError,
+    ValueError,
+    IndexError,
+    OverflowError,
+    ZeroDivisionError,
+    NotImplementedError,
+    MemoryError,
+)
+
+
+def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> Exception:
+    """An engine's error as ours: the op, what it was given, and what was wrong with it."""
+    inputs = {k: v for k, v in env.items() if k in op.inputs and v is not None}
+    given = ", ".join(f"{k}={describe(v)}" for k, v in env.items() if v is not None or k in op.inputs)
+    arrays = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
+    dtypes = [xp.backend.dtype_of(a) for a in arrays]
+    allowed = KINDS.get(op.dtypes, ())
+    if (
+        allowed
+        and any(d.name not in allowed for d in dtypes)
+        and not isinstance(error, (IndexError, OverflowError))
+    ):
+        return TypeError(
+            f"{op.path}({given}): expected {op.dtypes} dtypes, got {', '.join(map(str, dtypes))}"
+        )
+    if op.elementwise and len(arrays) > 1:
+        try:
+            np.broadcast_shapes(*(tuple(a.shape) for a in arrays))
+        except ValueError:
+            shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
+            return ValueError(f"{op.path}({given}): shapes {shapes} do not broadcast")
+    text = str(error).strip().split("\n")[0]
+    kind: type[Exception] = next((k for k in _KEPT if isinstance(error, k)), ValueError)
+    if isinstance(error, np.linalg.LinAlgError) or type(error).__name__ == "LinAlgError":
+        kind = np.linalg.LinAlgError
+    elif isinstance(error, MemoryError):
+        return error
+    return kind(f"{op.path}({given}): {text}")
+
+
+def require_kind(op: str, dtype: Any, kind: str) -> None:
+    """Refuse a dtype outside one of the standard's categories."""
+    if as_dtype(dtype).name not in KINDS[kind]:
+        raise TypeError(f"{op}: expected a {kind} dtype, got {as_dtype(dtype)}")
+
+
+scope.update(
+    lift=lift,
+    lift_all=lift_all,
+    lift_operands=lift_operands,
+    lift_sequence=lift_sequence,
+    two_backends=two_backends,
+    explain=explain,
+)

@@ -1,0 +1,189 @@
+"""An engine's functions over its own arrays, with one meaning on every engine.
+
+Each function is found once, at first use: the plugin's override, else the engine's own. Where
+an engine's promotion is not NumPy's, inputs are cast to the dtype that the front end decides.
+Gradient rules and wrappers run on this namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ._dtypes import DType, as_dtype, float64, promote, promote_scalar, to_floating
+from ._op import Op, table
+
+if TYPE_CHECKING:
+    from ._backend import Backend
+
+SCALARS = frozenset({bool, int, float, complex})
+
+
+class RawNamespace:
+    """The functions of one backend, by attribute; `linalg`, `fft` and `special` are inside."""
+
+    def __init__(self, backend: Backend, module: str = "") -> None:
+        self.backend = backend
+        self.module = module
+        if module:
+            return
+        self.array = backend.array_types[0]
+        self.copies_views = not backend.shares_views
+        self.scalar_tensors: dict[Any, Any] = {}
+        self._casts: dict[Any, Any] = {}
+        for extension in ("linalg", "fft", "special"):
+            setattr(self, extension, RawNamespace(backend, extension))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        path = f"{self.module}.{name}" if self.module else name
+        made = table.get(path)
+        function = self._find(name, path)
+        if made is not None and not self.backend.numpy_rules:
+            function = adapt(made, function, self.backend)
+        setattr(self, name, function)
+        return function
+
+    def _find(self, name: str, path: str) -> Callable[..., Any]:
+        override = path.replace(".", "_")
+        if hasattr(type(self.backend), override):
+            return getattr(self.backend, override)  # type: ignore[no-any-return]
+        home = self.backend.xp
+        if self.module:
+            home = getattr(home, self.module, None)
+        found = getattr(home, name, None)
+        if found is None and (made := table.get(path)) is not None and made.fallback is not None:
+            fallback, raw = made.fallback, self.backend.namespace
+            return lambda *args, **kwargs: fallback(raw, *args, **kwargs)
+        if found is None:
+            raise NotImplementedError(f"backend {self.backend.name!r} has no {path}")
+        return found  # type: ignore[no-any-return]
+
+    def isdtype(self, dtype: Any, kind: Any) -> bool:
+        """Whether an engine's dtype is of one of the standard's kinds."""
+        from ._ops.data_types import isdtype
+
+        return isdtype(dtype, kind)
+
+    # What wrappers ask for besides functions ------------------------------------------------
+
+    def as_array(self, value: Any) -> Any:
+        """An engine scalar as an array; other array types of the engine pass."""
+        if isinstance(value, self.backend.array_types):
+            return value
+        return self.backend.xp.asarray(value)
+
+    def raw_dtype(self, dtype: Any) -> Any:
+        """The engine's dtype object."""
+        return self.backend.dtype(as_dtype(dtype))
+
+    def raw_device(self, device: Any) -> Any:
+        """The engine's device object; a device of another backend is an error."""
+        from ._backend import find_device
+
+        found = find_device(device, self.backend)
+        if found.backend != self.backend.name:
+            raise ValueError(
+                f"device {found} belongs to another backend than {self.backend.name!r}; use x.to({str(found)!r})"
+            )
+        return found.raw
+
+    def scalar(self, value: Any, dtype: DType, like: Any) -> Any:
+        """A Python scalar as a 0-d engine array of a dtype, on the device of another array."""
+        if dtype.kind in "iu" and not isinstance(value, bool):
+            check_range(value, dtype)
+        return self.backend.xp.asarray(
+            value, dtype=self.backend.dtype(dtype), device=self.backend.raw_device_of(like)
+        )
+
+    def meet(self, arrays: tuple[Any, ...], floating: Callable[[DType], DType] | None) -> tuple[Any, ...]:
+        """Arrays and Python scalars cast to the dtype they promote to together."""
+        backend = self.backend
+        dtypes = [backend.dtype_of(a) for a in arrays if type(a) not in SCALARS]
+        target = dtypes[0]
+        for d in dtypes[1:]:
+            target = promote(target, d)
+        for a in arrays:
+            if type(a) in SCALARS:
+                target = promote_scalar(target, type(a))
+        if floating is not None:
+            target = floating(target)
+        like = next(a for a in arrays if type(a) not in SCALARS)
+        raw = backend.dtype(target)
+        return tuple(
+            self.scalar(a, target, like)
+            if type(a) in SCALARS
+            else a
+            if a.dtype == raw
+            else self.astype(a, raw)
+            for a in arrays
+        )
+
+
+def check_range(value: Any, dtype: DType) -> None:
+    """Refuse an integer that a dtype cannot hold, as NumPy 2 does."""
+    import numpy as np
+
+    info = np.iinfo(dtype.dtype)
+    if not info.min <= value <= info.max:
+        raise OverflowError(f"Python integer {value} out of bounds for {dtype}")
+
+
+def to_float64(dtype: DType) -> DType:
+    """The dtype in which NumPy divides and averages integers."""
+    return float64 if dtype.kind in "biu" else dtype
+
+
+def adapt(made: Op, f: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
+    """A function that casts what promotes together before it calls the engine's."""
+    xp = backend.namespace
+    floating = {"float": to_floating, "float64": to_float64}.get(made.result)
+    if made.sequence:
+        if not made.promote:
+            return f
+        return lambda arrays, **options: f(list(xp.meet(tuple(arrays), floating)), **options)
+    joined = made.promote
+    if len(joined) == 0 or (len(joined) == 1 and floating is None):
+        return f
+    positions = [made.positional.index(x) for x in joined]
+    casts: dict[Any, Any] = {}
+
+    def cast(x: Any) -> Any:
+        """The floating dtype that an integer array becomes, else None; looked up once a dtype."""
+        try:
+            return casts[x.dtype]
+        except KeyError:
+            own = backend.dtype_of(x)
+            target = floating(own) if floating is not None else own
+            casts[x.dtype] = found = None if target is own else backend.dtype(target)
+            return found
+
+    if made.positional == joined and len(joined) == 1 and not made.options:
+
+        def unary(x: Any, /) -> Any:
+            target = cast(x)
+            return f(x) if target is None else f(xp.astype(x, target))
+
+        return unary
+    if made.positional == joined and len(joined) == 2 and not made.options:
+
+        def binary(x1: Any, x2: Any, /) -> Any:
+            if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
+                x1, x2 = xp.meet((x1, x2), floating)
+            return f(x1, x2)
+
+        return binary
+
+    def general(*args: Any, **options: Any) -> Any:
+        given = [i for i in positions if i < len(args) and args[i] is not None]
+        named = [x for x in joined if options.get(x) is not None]
+        arrays = tuple(args[i] for i in given) + tuple(options[x] for x in named)
+        met = xp.meet(arrays, floating)
+        changed = list(args)
+        for i, a in zip(given, met):
+            changed[i] = a
+        options.update(zip(named, met[len(given) :]))
+        return f(*changed, **options)
+
+    return general

@@ -1,0 +1,1 @@
+"""The ops, one file a chapter of the standard, each beside its gradient rules."""

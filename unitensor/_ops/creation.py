@@ -1,0 +1,404 @@
+"""Functions that make new Tensors, on the current backend or on `device`.
+
+Standard: Creation Functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._backend import backend_of, current_backend, find_device, load_backend
+from .._dtypes import DType, as_dtype, default_for, get_default_dtype, int64
+from .._op import op, scope
+
+if TYPE_CHECKING:
+    from .._devices import Device
+    from .._namespace import RawNamespace
+    from .._tensor import Tensor
+
+
+def home(device: Any) -> tuple[RawNamespace, Any]:
+    """The namespace and raw device on which to create: the current backend's by default."""
+    if device is None:
+        return current_backend().namespace, None
+    found = find_device(device)
+    return load_backend(found.backend).namespace, found.raw
+
+
+def _make(name: str, shape: Any, dtype: Any, device: Any, *values: Any) -> Tensor:
+    xp, raw = home(device)
+    raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
+    shape = (int(shape),) if hasattr(shape, "__index__") else tuple(int(n) for n in shape)
+    if any(n < 0 for n in shape):
+        raise ValueError(f"{name}: shape {shape} has a negative length")
+    make = getattr(xp, name)
+    return scope["wrap"](make(shape, *values, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
+
+
+def zeros(
+    shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None
+) -> Tensor:
+    """Zeros.
+
+    >>> import unitensor as ut
+    >>> ut.zeros(3).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    return _make("zeros", shape, dtype, device)
+
+
+def ones(
+    shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None
+) -> Tensor:
+    """Ones.
+
+    >>> import unitensor as ut
+    >>> ut.ones((1, 2), dtype=ut.int8).tolist()
+    [[1, 1]]
+    """
+    return _make("ones", shape, dtype, device)
+
+
+def empty(
+    shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None
+) -> Tensor:
+    """An array whose elements are not set.
+
+    >>> import unitensor as ut
+    >>> ut.empty((2, 3)).shape
+    (2, 3)
+    """
+    return _make("empty", shape, dtype, device)
+
+
+def full(
+    shape: int | tuple[int, ...],
+    fill_value: bool | int | float | complex,
+    *,
+    dtype: DType | None = None,
+    device: Device | str | None = None,
+) -> Tensor:
+    """One value everywhere.
+
+    >>> import unitensor as ut
+    >>> ut.full(2, 7).tolist()
+    [7, 7]
+    """
+    if dtype is None:
+        dtype = default_for(np.asarray(fill_value).dtype.kind)
+    return _make("full", shape, dtype, device, fill_value)
+
+
+def arange(
+    start: int | float,
+    /,
+    stop: int | float | None = None,
+    step: int | float = 1,
+    *,
+    dtype: DType | None = None,
+    device: Device | str | None = None,
+) -> Tensor:
+    """Evenly spaced values from start (0 if only one number is given) up to, not including, stop.
+
+    >>> import unitensor as ut
+    >>> ut.arange(3).tolist(), ut.arange(1, 2, 0.5).tolist()
+    ([0, 1, 2], [1.0, 1.5])
+    """
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise ValueError("arange: step is 0")
+    if dtype is None:
+        whole = all(isinstance(v, (int, np.integer)) for v in (start, stop, step))
+        dtype = int64 if whole else get_default_dtype()
+    xp, raw = home(device)
+    values = np.arange(start, stop, step, dtype=as_dtype(dtype).dtype)
+    return scope["wrap"](xp.backend.from_numpy(values, raw), xp, None)  # type: ignore[no-any-return]
+
+
+def linspace(
+    start: int | float | complex,
+    stop: int | float | complex,
+    /,
+    num: int,
+    *,
+    dtype: DType | None = None,
+    device: Device | str | None = None,
+    endpoint: bool = True,
+) -> Tensor:
+    """num evenly spaced values from start to stop, with or without the end point.
+
+    >>> import unitensor as ut
+    >>> ut.linspace(0, 1, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    if num < 0:
+        raise ValueError(f"linspace: num is {num}; expected 0 or more")
+    xp, raw = home(device)
+    if dtype is None:
+        dtype = default_for("c" if isinstance(start, complex) or isinstance(stop, complex) else "f")
+    values = np.linspace(start, stop, num, dtype=as_dtype(dtype).dtype, endpoint=endpoint)
+    return scope["wrap"](xp.backend.from_numpy(values, raw), xp, None)  # type: ignore[no-any-return]
+
+
+def eye(
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: DType | None = None,
+    device: Device | str | None = None,
+) -> Tensor:
+    """Ones on the k-th diagonal, zeros elsewhere.
+
+    >>> import unitensor as ut
+    >>> ut.eye(2).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    xp, raw = home(device)
+    raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
+    return scope["wrap"](xp.eye(n_rows, n_cols, k=k, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
+
+
+@op(dtypes="all", promote=())
+def zeros_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | None = None) -> Tensor:
+    """Zeros of the shape, dtype and device of x.
+
+    >>> import unitensor as ut
+    >>> ut.zeros_like(ut.asarray([1, 2])).tolist()
+    [0, 0]
+    """
+
+
+@op(dtypes="all", promote=())
+def ones_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | None = None) -> Tensor:
+    """Ones of the shape, dtype and device of x.
+
+    >>> import unitensor as ut
+    >>> ut.ones_like(ut.asarray([1, 2])).tolist()
+    [1, 1]
+    """
+
+
+@op(dtypes="all", promote=())
+def empty_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | None = None) -> Tensor:
+    """An array like x whose elements are not set.
+
+    >>> import unitensor as ut
+    >>> ut.empty_like(ut.asarray([1, 2])).shape
+    (2,)
+    """
+
+
+@op(dtypes="all", promote=())
+def full_like(
+    x: Tensor,
+    /,
+    fill_value: bool | int | float | complex,
+    *,
+    dtype: DType | None = None,
+    device: Device | None = None,
+) -> Tensor:
+    """One value, in the shape, dtype and device of x.
+
+    >>> import unitensor as ut
+    >>> ut.full_like(ut.asarray([1, 2]), 7).tolist()
+    [7, 7]
+    """
+
+
+@op(grad={"x": lambda xp, g, k: xp.tril(g, k=k)}, linear="each", dtypes="all")
+def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """The elements on and below the k-th diagonal, zeros above.
+
+    >>> import unitensor as ut
+    >>> ut.tril(ut.ones((2, 2))).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+
+
+@op(grad={"x": lambda xp, g, k: xp.triu(g, k=k)}, linear="each", dtypes="all")
+def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
+    """The elements on and above the k-th diagonal, zeros below.
+
+    >>> import unitensor as ut
+    >>> ut.triu(ut.ones((2, 2))).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
+    """
+
+
+def meshgrid(*arrays: Tensor, indexing: Literal["xy", "ij"] = "xy") -> tuple[Tensor, ...]:
+    """Coordinate arrays of a grid, from one array of coordinates an axis.
+
+    >>> import unitensor as ut
+    >>> a, b = ut.meshgrid(ut.asarray([1, 2]), ut.asarray([3, 4, 5]))
+    >>> a.tolist(), b.shape
+    ([[1, 2], [1, 2], [1, 2]], (3, 2))
+    """
+    from .manipulation import broadcast_arrays, reshape
+
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing is {indexing!r}; expected 'xy' or 'ij'")
+    n = len(arrays)
+    order = list(range(n))
+    if indexing == "xy" and n > 1:
+        order[:2] = [1, 0]
+    spread = [reshape(a, (1,) * order[i] + (-1,) + (1,) * (n - 1 - order[i])) for i, a in enumerate(arrays)]
+    return broadcast_arrays(*spread)
+
+
+# From data that exists ---------------------------------------------------------------------------
+
+
+def asarray(
+    obj: Any, /, *, dtype: DType | None = None, device: Device | str | None = None, copy: bool | None = None
+) -> Tensor:
+    """A Tensor of numbers, nested sequences, a NumPy array, or any engine's own array.
+
+    An engine's array stays on its engine, and NumPy arrays, lists and scalars go to the current
+    backend, unless `device` says otherwise. Nothing is copied where memory allows; `copy=True`
+    always copies and `copy=False` raises where a copy is needed.
+
+    Raises
+    ------
+    ValueError: ragged nesting, or a copy that `copy=False` forbids.
+    TypeError: elements that are not numbers.
+
+    >>> import numpy as np, unitensor as ut
+    >>> a = np.zeros(2)
+    >>> np.shares_memory(ut.asarray(a).numpy(), a)
+    True
+    >>> ut.asarray([1, 2]).dtype, ut.asarray([1.0, 2]).dtype
+    (unitensor.int64, unitensor.float64)
+    """
+    if isinstance(obj, scope["Tensor"]):
+        return _from_tensor(obj, dtype, device, copy)
+    if not isinstance(obj, (np.ndarray, np.generic, bool, int, float, complex, list, tuple)):
+        backend = backend_of(obj)
+        if backend is not None and backend.name != "numpy":
+            xp = backend.namespace
+            return _from_tensor(scope["wrap"](obj, xp, None), dtype, device, copy)
+    if isinstance(obj, (list, tuple)) and _holds_tensors(obj):
+        return _from_nested(obj, dtype, device)
+    array = _host_array(obj, None if dtype is None else as_dtype(dtype), copy)
+    xp, raw = home(device)
+    data = xp.backend.from_numpy(array, raw)
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+
+
+def _from_tensor(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
+    wanted = x.dtype if dtype is None else as_dtype(dtype)
+    target = x.device if device is None else find_device(device, x._xp.backend)
+    if copy is False and (wanted is not x.dtype or target != x.device):
+        raise ValueError(
+            f"asarray: copy=False, but {x.dtype} on {x.device} must be copied to become {wanted} on {target}"
+        )
+    y = x
+    if target != x.device:
+        y = y.to_device(target)
+    if wanted is not x.dtype:
+        y = y.astype(wanted)
+    return y.clone() if copy and y is x else y
+
+
+def _holds_tensors(obj: Any) -> bool:
+    while isinstance(obj, (list, tuple)) and obj:
+        obj = obj[0]
+    return isinstance(obj, scope["Tensor"])
+
+
+def _from_nested(obj: Any, dtype: Any, device: Any) -> Tensor:
+    from .manipulation import stack
+
+    parts = [
+        part if isinstance(part, scope["Tensor"]) else asarray(part, dtype=dtype, device=device)
+        for part in obj
+    ]
+    return _from_tensor(stack(parts), dtype, device, None)
+
+
+def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
+    python = isinstance(obj, (bool, int, float, complex, list, tuple)) and not isinstance(obj, np.generic)
+    if python and copy is False:
+        raise ValueError(f"asarray: copy=False, but a {type(obj).__name__} must be copied")
+    try:
+        array = np.asarray(obj)
+    except ValueError as error:
+        raise ValueError(f"asarray: ragged nesting: {str(error).split('. ')[-1]}") from None
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"asarray: expected numbers, got {type(obj).__name__} with elements of {array.dtype}")
+    if (
+        array.dtype.name not in ("float16",)
+        and array.dtype.itemsize * (2 if array.dtype.kind != "c" else 1) > 16
+    ):
+        raise TypeError(f"asarray: {array.dtype} is not a dtype of the standard")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if dtype is None:
+        dtype = as_dtype(array.dtype) if not python else default_for(array.dtype.kind)
+    if python and dtype.kind in "iu" and array.dtype.kind in "iu" and array.size:
+        from .._namespace import check_range
+
+        check_range(int(array.min()), dtype)
+        check_range(int(array.max()), dtype)
+    if array.dtype != dtype.dtype:
+        if copy is False:
+            raise ValueError(f"asarray: copy=False, but {array.dtype} must be copied to become {dtype}")
+        array = array.astype(dtype.dtype)
+    elif copy and array is obj or copy and np.shares_memory(array, np.asarray(obj)):
+        array = array.copy()
+    return array
+
+
+def tensor(
+    data: Any, *, dtype: DType | None = None, device: Device | str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A Tensor with its own copy of some data, which may ask for a gradient.
+
+    >>> import unitensor as ut
+    >>> x = ut.tensor([1.0, 2.0], requires_grad=True)
+    >>> x.sum().backward()
+    >>> x.grad.tolist()
+    [1.0, 1.0]
+    """
+    made = asarray(data, dtype=dtype, device=device, copy=True)
+    return made.detach().requires_grad_() if requires_grad else made.detach()
+
+
+def from_numpy(x: Any, /) -> Tensor:
+    """A Tensor of a NumPy array on the current backend, sharing its memory where that can be.
+
+    >>> import numpy as np, unitensor as ut
+    >>> a = np.zeros(3)
+    >>> t = ut.from_numpy(a)
+    >>> a[0] = 5.0
+    >>> t.tolist()
+    [5.0, 0.0, 0.0]
+    """
+    if not isinstance(x, (np.ndarray, np.generic)):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(x).__name__}; use ut.asarray")
+    return asarray(x)
+
+
+def from_dlpack(x: Any, /, *, device: Device | str | None = None, copy: bool | None = None) -> Tensor:
+    """A Tensor over the memory of any object that exports DLPack.
+
+    >>> import numpy as np, unitensor as ut
+    >>> ut.from_dlpack(np.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    if isinstance(x, scope["Tensor"]):
+        x.__dlpack_device__()
+        return _from_tensor(x.detach(), None, device, copy)
+    if not hasattr(x, "__dlpack__"):
+        raise TypeError(f"from_dlpack: {type(x).__name__} does not export DLPack; use ut.asarray")
+    xp, raw = home(device)
+    backend = xp.backend
+    own = backend_of(x)
+    if own is not None and device is None:
+        xp, backend = own.namespace, own
+    data = backend.from_dlpack(x, raw, copy)
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]

@@ -1,0 +1,194 @@
+"""Reading elements by index, and the adjoint of reading.
+
+Standard: Indexing and Indexing Functions.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._errors import describe
+from .._lift import two_backends
+from .._op import op, scope, table
+from .manipulation import _size
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+
+def is_basic(key: Any) -> bool:
+    """Whether a key has only integers, slices, None and an ellipsis, so that it gives a view."""
+    parts = key if type(key) is tuple else (key,)
+    return all(
+        part is None
+        or part is Ellipsis
+        or type(part) in (int, slice)
+        or (isinstance(part, (int, np.integer)) and not isinstance(part, (bool, np.bool_)))
+        for part in parts
+    )
+
+
+def flat_indices(xp: Any, key: Any, shape: tuple[int, ...]) -> Any:
+    """The positions, in the flattened array, of the elements that a key selects (NumPy array)."""
+    to_numpy = xp.backend.to_numpy
+    arrays = xp.backend.array_types
+    parts = key if type(key) is tuple else (key,)
+    plain = tuple(to_numpy(p) if isinstance(p, arrays) else p for p in parts)
+    return np.arange(_size(shape)).reshape(shape)[plain]
+
+
+def getitem_by_take(xp: Any, x: Any, key: Any) -> Any:
+    """Any NumPy key, by `take` alone: for engines that index in the standard's ways only."""
+    where = flat_indices(xp, key, tuple(x.shape))
+    flat = xp.reshape(x, (-1,)) if len(x.shape) != 1 else x
+    index = xp.backend.from_numpy(where.reshape(-1), xp.backend.raw_device_of(x))
+    return xp.reshape(xp.take(flat, index, axis=0), where.shape)
+
+
+def _getitem(xp: Any, x: Any, key: Any) -> Any:
+    return x[key]
+
+
+def _getitem_rule(xp: Any, g: Any, x_shape: Any, key: Any) -> Any:
+    return xp.scatter_add(g, key, tuple(x_shape))
+
+
+@op(grad={"x": _getitem_rule}, linear="each", dtypes="all", public=False, fallback=_getitem)
+def getitem(x: Tensor, key: Any) -> Tensor:
+    """x[key] for a key without Tensors: what `Tensor.__getitem__` runs."""
+
+
+def _scatter_add(xp: Any, x: Any, key: Any, shape: Any) -> Any:
+    zeros = xp.backend.xp.zeros(shape, dtype=x.dtype, device=xp.backend.raw_device_of(x))
+    return xp.backend.scatter_add(zeros, key, x)
+
+
+@op(
+    grad={"x": lambda xp, g, key: xp.getitem(g, key)},
+    linear="each",
+    dtypes="all",
+    public=False,
+    fallback=_scatter_add,
+)
+def scatter_add(x: Tensor, key: Any, shape: tuple[int, ...]) -> Tensor:
+    """Zeros of a shape with x added at a key, repeated indices included: the adjoint of x[key]."""
+
+
+def _repeat_index(xp: Any, repeats: Any, n: int) -> Any:
+    device = xp.backend.raw_device_of(repeats)
+    owners = xp.backend.xp.arange(n, device=device)
+    return xp.repeat(owners, xp.broadcast_to(repeats, (n,)))
+
+
+@op(inputs=("repeats",), dtypes="integral", public=False, fallback=_repeat_index)
+def repeat_index(repeats: Tensor, n: int) -> Tensor:
+    """Which element each item of `repeat(x, repeats)` came from."""
+
+
+def _take_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
+    lead = 0 if axis is None else axis % len(x_shape)
+    return xp.scatter_add(g, (slice(None),) * lead + (indices,), tuple(x_shape))
+
+
+@op(
+    inputs=("x", "indices"),
+    grad={"x": _take_rule},
+    linear="each",
+    dtypes="all",
+    promote=(),
+)
+def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
+    """The elements, or slices along an axis, at some indices.
+
+    >>> import unitensor as ut
+    >>> ut.take(ut.asarray([10, 20, 30]), ut.asarray([2, 0])).tolist()
+    [30, 10]
+    """
+
+
+def _take_along_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
+    return xp.scatter_add(g, xp.along_axis_key(indices, tuple(x_shape), axis), tuple(x_shape))
+
+
+def _along_axis_key(xp: Any, indices: Any, shape: Any, axis: Any) -> Any:
+    """The integer key that picks what `take_along_axis` does."""
+    axis %= len(shape)
+    key = []
+    for i, n in enumerate(shape):
+        if i == axis:
+            key.append(indices)
+            continue
+        index = xp.backend.xp.arange(n, dtype=indices.dtype, device=xp.backend.raw_device_of(indices))
+        key.append(xp.reshape(index, (1,) * i + (n,) + (1,) * (len(shape) - i - 1)))
+    return tuple(key)
+
+
+@op(
+    inputs=("x", "indices"),
+    grad={"x": _take_along_rule},
+    linear="each",
+    dtypes="all",
+    promote=(),
+)
+def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
+    """At each place the element of x along an axis that the index there names.
+
+    >>> import unitensor as ut
+    >>> x = ut.asarray([[3, 1], [2, 4]])
+    >>> ut.take_along_axis(x, ut.argsort(x)).tolist()
+    [[1, 3], [2, 4]]
+    """
+
+
+GETITEM = table["getitem"]
+
+
+def plain_key(x: Tensor, key: Any) -> Any:
+    """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
+    if type(key) is tuple:
+        return tuple(_plain_part(x, part) for part in key)
+    return _plain_part(x, key)
+
+
+def _plain_part(x: Tensor, part: Any) -> Any:
+    if part is None or part is Ellipsis or type(part) is int or type(part) is bool:
+        return part
+    if type(part) is slice:
+        if type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS:
+            return part
+        return slice(*(None if b is None else operator.index(b) for b in (part.start, part.stop, part.step)))
+    if isinstance(part, scope["Tensor"]):
+        if part._xp is not x._xp:
+            raise two_backends(GETITEM, x, part)
+        if part.dtype.kind not in "biu":
+            raise IndexError(f"index: expected integers or booleans, got {part.dtype}{list(part.shape)}")
+        return part._data
+    if isinstance(part, np.generic):
+        return bool(part) if part.dtype.kind == "b" else operator.index(part)
+    if isinstance(part, (list, range, np.ndarray)):
+        array = np.asarray(part)
+        if array.size == 0 and isinstance(part, list):
+            array = array.astype(np.int64)
+        if array.dtype.kind not in "biu":
+            raise IndexError(f"index: expected integers or booleans, got {describe(array)}")
+        return x._xp.backend.from_numpy(array, x._xp.backend.raw_device_of(x._data))
+    if hasattr(part, "__index__"):
+        return operator.index(part)
+    raise IndexError(
+        f"index: {type(part).__name__} {describe(part)} given; expected an integer, a slice, None, `...`, "
+        "or Tensors or lists of integers or booleans"
+    )
+
+
+_BOUNDS = (int, type(None))
+
+
+def explain_key(x: Tensor, key: Any, error: Exception) -> Exception:
+    """An engine's indexing error as ours: the key, the shape, and what is out of range."""
+    parts = key if type(key) is tuple else (key,)
+    shown = ", ".join(describe(p) for p in parts)
+    kind = error.__class__ if isinstance(error, (IndexError, TypeError, NotImplementedError)) else IndexError
+    return kind(f"x[{shown}] of shape {x.shape}: {str(error).splitlines()[0] if str(error) else 'bad index'}")

@@ -1,0 +1,275 @@
+"""The source of an op's wrapper, written from its declaration.
+
+Every wrapper does the same: take the arrays out of the Tensors, call the function of that
+name in their namespace, wrap the result, and, where an input needs a gradient, record a node
+with one edge an input. `linecache` knows each source, so a debugger steps through it.
+"""
+
+from __future__ import annotations
+
+import linecache
+from types import FunctionType
+from typing import Any
+
+from ._op import Op, Rule, scope
+
+
+def compile_wrapper(made: Op, style: str) -> FunctionType:
+    """Compile the wrapper of an op; style "forward" or "reflected" makes an operator method."""
+    text = "\n".join(source(made, style)) + "\n"
+    filename = f"<unitensor {made.path}{' ' + style if style else ''}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
+    name = "op_" + made.path.replace(".", "_")
+    scope[name.upper()] = made
+    for rule in made.rules:
+        if rule is not None:
+            scope[f"rule_{made.path.replace('.', '_')}_{rule.index}"] = rule.call
+    scope[f"defaults_{name}"] = made.defaults
+    if made.outputs is not None:
+        scope[f"outputs_{name}"] = made.outputs
+    local: dict[str, Any] = {}
+    exec(compile(text, filename, "exec"), scope, local)
+    function: FunctionType = local[made.name]
+    return function
+
+
+def signature(made: Op, style: str) -> str:
+    """The parameter list, with defaults looked up in the declaration."""
+    if style == "forward":
+        return "x1, x2, /"
+    if style == "reflected":
+        return "x2, x1, /"
+    defaults = f"defaults_op_{made.path.replace('.', '_')}"
+
+    def show(p: str) -> str:
+        if p not in made.defaults:
+            return p
+        value = made.defaults[p]
+        simple = value is None or type(value) in (bool, int, str)
+        return f"{p}={value!r}" if simple else f"{p}={defaults}[{p!r}]"
+
+    parts = [show(p) for p in made.positional_only]
+    if parts:
+        parts.append("/")
+    parts += [show(p) for p in made.positional[len(made.positional_only) :]]
+    if made.keyword_only:
+        parts.append("*")
+        parts += [show(p) for p in made.keyword_only]
+    return ", ".join(parts)
+
+
+def source(made: Op, style: str) -> list[str]:
+    """The lines of an op's wrapper."""
+    if made.sequence:
+        return _sequence(made)
+    op = f"OP_{made.path.replace('.', '_').upper()}"
+    lines = [f"def {made.name}({signature(made, style)}):"]
+    lines += _unwrap(made, op, style)
+    lines += _call(made, op)
+    if made.outputs is not None:
+        outputs = f"outputs_op_{made.path.replace('.', '_')}"
+        return [*lines, f"    return wrap_outputs({op}, xp, {_env(made)}, {_nodes(made)}, r, {outputs})"]
+    lines += [
+        "    if type(r) is not xp.array:",
+        "        r = xp.as_array(r)",
+        "    out = Tensor()",
+        "    out._data = r",
+        "    out._xp = xp",
+    ]
+    if made.view:
+        lines.append(f"    add_view(out, {made.inputs[0]}, {op}, {_options(made)})")
+    if not made.differentiable:
+        return [*lines, "    out._node = None", "    return out"]
+    for x, rule in zip(made.inputs, made.rules):
+        if rule is not None:
+            lines.append(
+                f"    n_{x} = {x}._node"
+                if x not in made.defaults
+                else f"    n_{x} = None if {x} is None else {x}._node"
+            )
+    none = " and ".join(f"n_{x} is None" for x, rule in zip(made.inputs, made.rules) if rule)
+    lines += [f"    if {none}:", "        out._node = None", "        return out"]
+    lines += [
+        "    if special:",
+        f"        out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
+        "        return out",
+    ]
+    if made.elementwise and len(made.inputs) == 1 and made.result in ("same", "float"):
+        x = made.inputs[0]
+        lines.append(f"    out._node = [new_seq(), n_{x}[1], {op}, ({_edge(made, 0)},)]")
+    elif made.elementwise and len(made.inputs) == 2 and all(made.rules) and made.result != "real":
+        lines += _binary_node(made, op)
+    elif len(made.inputs) == 1:
+        x = made.inputs[0]
+        lines += [
+            f"    if r.dtype is n_{x}[1][1]:",
+            f"        out._node = [new_seq(), (r.shape, r.dtype), {op}, ({_edge(made, 0)},)]",
+            "    else:",
+            f"        out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
+        ]
+    else:
+        lines.append(f"    out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)")
+    return [*lines, "    return out"]
+
+
+def _unwrap(made: Op, op: str, style: str) -> list[str]:
+    required = [x for x in made.inputs if x not in made.defaults]
+    optional = [x for x in made.inputs if x in made.defaults]
+    names = ", ".join(made.inputs)
+    lines = []
+    if len(made.inputs) == 1:
+        x = made.inputs[0]
+        lines += [f"    if type({x}) is not Tensor:", f"        {x} = lift({op}, {x})"]
+        lines.append(f"    xp = {x}._xp")
+    else:
+        test = " or ".join(
+            [f"type({x}) is not Tensor" for x in required] + [f"{x} is not None" for x in optional]
+        )
+        lines.append(f"    if {test}:")
+        if style:
+            lines += [
+                f"        pair = lift_operands({op}, x1, x2)",
+                "        if pair is None:",
+                "            return NotImplemented",
+                "        x1, x2 = pair",
+            ]
+        else:
+            lines.append(f"        {names} = lift_all({op}, {names})")
+        lines.append(f"    xp = {required[0]}._xp")
+        for x in required[1:]:
+            lines += [
+                f"    if {x}._xp is not xp:",
+                f"        raise two_backends({op}, {required[0]}, {x})",
+            ]
+    for x in required:
+        lines.append(f"    a_{x} = {x}._data")
+    for x in optional:
+        lines.append(f"    a_{x} = None if {x} is None else {x}._data")
+    return lines
+
+
+def _call(made: Op, op: str) -> list[str]:
+    lines = []
+    arguments = []
+    for p in made.positional + made.keyword_only:
+        value = p if p not in made.inputs else f"a_{p}"
+        if p == "dtype":
+            value = "raw_dtype"
+            required = "dtype" not in made.defaults
+            lines.append(
+                "    raw_dtype = xp.raw_dtype(dtype)"
+                if required
+                else "    raw_dtype = None if dtype is None else xp.raw_dtype(dtype)"
+            )
+        elif p == "device":
+            value = "raw_device"
+            lines.append("    raw_device = None if device is None else xp.raw_device(device)")
+        if p in made.keyword_only:
+            arguments.append(f"{p}={value}")
+        else:
+            arguments.append(value)
+    lines += [
+        "    try:",
+        f"        r = xp.{made.path}({', '.join(arguments)})",
+        "    except Exception as error:",
+        f"        raise explain({op}, xp, {_env(made, False)}, error) from error",
+    ]
+    return lines
+
+
+def _options(made: Op) -> str:
+    return "{" + ", ".join(f"{p!r}: {p}" for p in made.options) + "}"
+
+
+def _env(made: Op, with_shapes: bool = True) -> str:
+    items = [f"{x!r}: a_{x}" for x in made.inputs] + [f"{p!r}: {p}" for p in made.options]
+    return "{" + ", ".join(items) + "}"
+
+
+def _nodes(made: Op) -> str:
+    items = []
+    for x, rule in zip(made.inputs, made.rules):
+        if rule is None:
+            items.append("None")
+        elif made.outputs is not None:
+            items.append(f"{x}._node")
+        else:
+            items.append(f"n_{x}")
+    return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+
+
+def _residual(rule: Rule) -> str:
+    def value(name: str) -> str:
+        if name == "out":
+            return "r"
+        if name in rule.op.inputs:
+            return f"a_{name}"
+        array, _, fact = name.rpartition("_")
+        return f"a_{array}.{fact}" if array in rule.op.inputs else name
+
+    if len(rule.needs) == 1:
+        return value(rule.needs[0])
+    return "(" + ", ".join(value(n) for n in rule.needs) + ")" if rule.needs else "None"
+
+
+def _edge(made: Op, index: int) -> str:
+    rule = made.rules[index]
+    x = made.inputs[index]
+    if rule is None:
+        return "None"
+    if rule.formula.__name__ == "same":
+        return f"(n_{x}, None, None)"
+    return f"(n_{x}, rule_{made.path.replace('.', '_')}_{index}, {_residual(rule)})"
+
+
+def _binary_node(made: Op, op: str) -> list[str]:
+    """A node whose edges pass the cotangent straight on where nothing was broadcast or cast."""
+    x1, x2 = made.inputs
+    first, second = _edge(made, 0), _edge(made, 1)
+    return [
+        f"    if n_{x2} is None:",
+        f"        m = n_{x1}[1]",
+        "        if r.shape == m[0] and r.dtype is m[1]:",
+        f"            out._node = [new_seq(), m, {op}, ({first}, None)]",
+        "            return out",
+        f"    elif n_{x1} is None:",
+        f"        m = n_{x2}[1]",
+        "        if r.shape == m[0] and r.dtype is m[1]:",
+        f"            out._node = [new_seq(), m, {op}, (None, {second})]",
+        "            return out",
+        "    else:",
+        f"        m = n_{x1}[1]",
+        f"        if m is n_{x2}[1] or m == n_{x2}[1]:",
+        f"            out._node = [new_seq(), m, {op}, ({first}, {second})]",
+        "            return out",
+        f"    out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
+    ]
+
+
+def _sequence(made: Op) -> list[str]:
+    op = f"OP_{made.path.replace('.', '_').upper()}"
+    arguments = ", ".join(f"{p}={p}" for p in made.options)
+    star = "*" if made.name in ("meshgrid", "broadcast_arrays") else ""
+    lines = [
+        f"def {made.name}({signature(made, '')}):",
+        f"    arrays = lift_sequence({op}, arrays)",
+        "    xp = arrays[0]._xp",
+        "    datas = [x._data for x in arrays]",
+        "    try:",
+        f"        r = xp.{made.path}({star}datas, {arguments})",
+        "    except Exception as error:",
+        f"        raise explain({op}, xp, {{'arrays': datas, {_options(made)[1:-1]}}}, error) from error",
+        "    if type(r) is not xp.array:",
+        "        r = xp.as_array(r)",
+        "    out = Tensor()",
+        "    out._data = r",
+        "    out._xp = xp",
+        "    nodes = [x._node for x in arrays]",
+        "    if nodes.count(None) == len(nodes):",
+        "        out._node = None",
+        "    else:",
+        f"        env = {{'arrays': datas, {_options(made)[1:-1]}}}",
+        f"        out._node = record({op}, xp, env, nodes, r)",
+        "    return out",
+    ]
+    return lines
