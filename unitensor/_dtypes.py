@@ -41,7 +41,7 @@ class DType:
     ('f', 4)
     """
 
-    __slots__ = ("_numpy", "itemsize", "kind", "name")
+    __slots__ = ("_hash", "_numpy", "itemsize", "kind", "name")
 
     name: str
     kind: str
@@ -52,6 +52,7 @@ class DType:
         self.kind = kind
         self.itemsize = itemsize
         self._numpy = None if name == "bfloat16" else np.dtype(name)
+        self._hash = hash(name) if self._numpy is None else hash(self._numpy)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -79,13 +80,12 @@ class DType:
             return True
         if isinstance(other, DType):
             return False
-        try:
-            return as_dtype(other) is self
-        except TypeError:
-            return False
+        if isinstance(other, np.dtype) and self._numpy is not None:
+            return self._numpy == other
+        return _find(other) is self
 
     def __hash__(self) -> int:
-        return hash(self.name) if self._numpy is None else hash(self._numpy)
+        return self._hash
 
     def __repr__(self) -> str:
         return f"unitensor.{self.name}"
@@ -121,25 +121,33 @@ def as_dtype(spec: Any) -> DType:
     """The dtype that a name, a Python type, or an engine's or NumPy's dtype stands for."""
     if type(spec) is DType:
         return spec
-    try:
-        found = _PYTHON.get(spec)
-    except TypeError:
-        found = None
-    if found is not None:
-        return found
-    if isinstance(spec, str):
-        name = spec
-    else:
-        name = getattr(spec, "name", None) or str(spec).rpartition(".")[2]
-    found = _BY_NAME.get(name)
+    found = _find(spec)
     if found is None:
-        try:
-            found = _BY_NAME.get(np.dtype(spec).name)
-        except TypeError:
-            found = None
-    if found is None:
-        raise TypeError(f"{spec!r} is not a dtype{suggest(str(name), _BY_NAME)}")
+        given = spec if isinstance(spec, str) else str(spec)
+        raise TypeError(f"{spec!r} is not a dtype of the standard{suggest(given, _BY_NAME)}")
     return found
+
+
+def _find(spec: Any) -> DType | None:
+    if isinstance(spec, str):
+        found = _BY_NAME.get(spec)
+        # NumPy's short codes: f8, <i4, ?.
+        return _BY_NAME.get(_numpy_name(spec)) if found is None and len(spec) <= 3 else found
+    if isinstance(spec, type):
+        return _PYTHON.get(spec) or _BY_NAME.get(_numpy_name(spec))
+    if spec is None or (hasattr(spec, "shape") and not isinstance(spec, np.dtype)):
+        return None
+    name = getattr(spec, "name", None)
+    if not isinstance(name, str):
+        name = str(spec).rpartition(".")[2]
+    return _BY_NAME.get(name) or _BY_NAME.get(_numpy_name(spec))
+
+
+def _numpy_name(spec: Any) -> str:
+    try:
+        return np.dtype(spec).name
+    except (TypeError, ValueError):
+        return ""
 
 
 def is_inexact(dtype: DType) -> bool:
@@ -196,7 +204,7 @@ def complex_of(dtype: DType) -> DType:
     return {float32: complex64, float64: complex128}.get(dtype, dtype)
 
 
-_default = as_dtype(os.environ.get("UNITENSOR_DEFAULT_DTYPE") or "float64")
+_default = float64
 
 
 def set_default_dtype(dtype: Any) -> None:
@@ -215,6 +223,13 @@ def set_default_dtype(dtype: Any) -> None:
     if new not in (float32, float64):
         raise TypeError(f"set_default_dtype: {new} given; expected float32 or float64")
     _default = new
+
+
+if os.environ.get("UNITENSOR_DEFAULT_DTYPE"):
+    try:
+        set_default_dtype(os.environ["UNITENSOR_DEFAULT_DTYPE"])
+    except TypeError as error:
+        raise TypeError(f"UNITENSOR_DEFAULT_DTYPE: {error}") from None
 
 
 def get_default_dtype() -> DType:
