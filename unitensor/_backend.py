@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,7 +20,12 @@ GROUP = "unitensor.backends"
 
 
 class BackendError(ImportError):
-    """A backend that is unknown or cannot run here; the message says why and what mends it."""
+    """A backend that is unknown or cannot run here: the reason, and the command that mends it."""
+
+    def __init__(self, reason: str, *, remedy: str = "") -> None:
+        super().__init__(f"{reason}\n  to mend it: {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
 
 
 class Backend:
@@ -244,35 +250,44 @@ def _load(name: str) -> Backend:
     if known is None:
         raise BackendError(f"no backend named {name!r} is installed{suggest(name, points)}")
     if len(known) > 1:
-        rivals = " and ".join(f"{p.value} ({p.dist.name if p.dist else 'unknown'})" for p in known)
-        raise BackendError(f"two plugins are named {name!r}: {rivals}; uninstall one of them")
+        rivals = " and ".join(f"{p.value} (of {_distribution(p)})" for p in known)
+        raise BackendError(
+            f"two plugins are named {name!r}: {rivals}; uninstall one of them",
+            remedy=f"pip uninstall {_distribution(known[-1])}",
+        )
     point = known[0]
     try:
         factory = point.load()
         return factory()  # type: ignore[no-any-return]  # an entry point is untyped
-    except Exception as error:
-        raise BackendError(
-            f"backend {name!r} ({point.value}) cannot run here: {_reason(error)}\n"
-            f"  to mend it: {_remedy(name, point, error)}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        reason = f"backend {name!r} ({point.value}) cannot run here: {_reason(error)}"
+        raise BackendError(reason, remedy=_remedy(name, point, error)) from error
 
 
-def _reason(error: Exception) -> str:
+def _distribution(point: Any) -> str:
+    return str(point.dist.name) if point.dist else "an unnamed distribution"
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, BackendError):
+        return error.reason
     text = str(error).strip().splitlines()
-    return (
-        text[0]
-        if isinstance(error, BackendError) and text
-        else f"{type(error).__name__}: " + (text[0] if text else "no message")
-    )
+    return f"{type(error).__name__}: " + (text[0] if text else "no message")
 
 
-def _remedy(name: str, point: Any, error: Exception) -> str:
-    if getattr(error, "remedy", None):
-        return str(error.remedy)  # type: ignore[attr-defined]  # set by plugins that know better
-    dist = point.dist.name if point.dist else name
+def _remedy(name: str, point: Any, error: BaseException) -> str:
+    """The command that mends a plugin: what its distribution lists as the extra of that name."""
+    if isinstance(error, BackendError) and error.remedy:
+        return error.remedy
+    dist = _distribution(point)
+    if isinstance(error, ModuleNotFoundError) and error.name == point.module:
+        return f"pip install --force-reinstall {dist}"
     if isinstance(error, ModuleNotFoundError):
-        return f"pip install '{dist}[{name}]'" if dist == "unitensor" else f"pip install -U {dist}"
-    return f"pip install -U {dist}, or report the cause above to the authors of {dist}"
+        extra = re.compile(rf"(.*?)\s*;.*\bextra\s*==\s*['\"]{re.escape(name)}['\"]")
+        listed = [extra.match(line) for line in (point.dist.requires or ())] if point.dist else []
+        engines = " ".join(repr(found[1]) for found in listed if found)
+        return f"pip install {engines or f'-U {dist}'}"
+    return f"pip install -U {dist}, or report this to its authors"
 
 
 # Which backend is current ------------------------------------------------------------------
@@ -291,7 +306,16 @@ def current_backend() -> Backend:
     'numpy'
     """
     name = current_backend_name()
-    return _loaded.get(name) or load_backend(name)
+    return _loaded.get(name) or _load_current(name)
+
+
+def _load_current(name: str) -> Backend:
+    try:
+        return load_backend(name)
+    except BackendError as error:
+        if name == os.environ.get("UNITENSOR_BACKEND"):
+            raise BackendError(f"UNITENSOR_BACKEND={name}: {error.reason}", remedy=error.remedy) from error
+        raise
 
 
 def set_backend(name: str) -> None:
