@@ -204,7 +204,14 @@ from ._graph import set_grad_enabled as set_grad_enabled
 from ._info import __array_namespace_info__ as __array_namespace_info__
 from ._tensor import Tensor as Tensor
 from ._transforms import grad as grad
+from ._transforms import hessian as hessian
+from ._transforms import hvp as hvp
+from ._transforms import jacobian as jacobian
+from ._transforms import jvp as jvp
+from ._transforms import linearize as linearize
+from ._transforms import stop_gradient as stop_gradient
 from ._transforms import value_and_grad as value_and_grad
+from ._transforms import vjp as vjp
 
 newaxis = None
 __array_api_version__ = "2025.12"

@@ -8,13 +8,11 @@ Gradient rules and wrappers run on this namespace.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ._backend import Backend
 from ._dtypes import DType, as_dtype, float64, promote, promote_scalar, to_floating
 from ._op import Op, table
-
-if TYPE_CHECKING:
-    from ._backend import Backend
 
 SCALARS = frozenset({bool, int, float, complex})
 
@@ -47,7 +45,7 @@ class RawNamespace:
 
     def _find(self, name: str, path: str) -> Callable[..., Any]:
         override = path.replace(".", "_")
-        if hasattr(type(self.backend), override):
+        if hasattr(type(self.backend), override) and not hasattr(Backend, override):
             return getattr(self.backend, override)  # type: ignore[no-any-return]
         home = self.backend.xp
         if self.module:

@@ -1,100 +1,170 @@
-"""Functions of functions: `grad`, `value_and_grad`, ...
+"""Functions of functions: `grad`, `vjp`, `jvp`, `jacobian`, `hessian`, `hvp`, `linearize`.
 
-Each marks the arguments, calls the function, and carries cotangents back. Nested calls work
-because what belongs to an outer one is older, and the inner pass stops there.
+Each marks the arguments, calls the function, and carries cotangents back or tangents forward.
+Nested calls work because what belongs to an outer one is older, and the inner pass stops there.
+Arguments are Tensors or nested dicts, lists, tuples and dataclasses of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import _graph
-from ._backward import carry, cotangent, surface
-from ._graph import GradientError, enable_grad, new_seq
+from ._backward import carry, surface
+from ._dtypes import is_inexact
+from ._errors import describe
+from ._forward import Level
+from ._graph import Dual, GradientError, enable_grad, new_seq
 from ._op import scope
+from ._trees import leaves, tree_map
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
 
+Argnums = int | tuple[int, ...]
 
-def _marked(x: Any, position: int) -> Tensor:
-    """A fresh variable with the value of an argument, connected to the argument's own history."""
+
+def _variable(x: Any, what: str) -> Tensor:
+    """Check that an argument, or a leaf of one, can have a gradient."""
     if not isinstance(x, scope["Tensor"]):
-        raise TypeError(
-            f"grad: argument {position} is {type(x).__name__}; expected a Tensor: ut.asarray(...)"
-        )
-    if x.dtype.kind not in "fcV":
+        raise TypeError(f"{what}: an argument is {type(x).__name__} {describe(x)}; expected Tensors: ut.asarray(...)")
+    if not is_inexact(x.dtype):
         raise GradientError(
-            f"grad: argument {position} is {x.dtype}; integers and booleans have no gradient: x.to(ut.float64)"
+            f"{what}: an argument is {describe(x)}; integers and booleans have no gradient: x.to(ut.float64)"
         )
+    return x  # type: ignore[no-any-return]  # `scope` is untyped
+
+
+def _marked(x: Any, what: str) -> Tensor:
+    """A fresh variable with the value of an argument, connected to the argument's own history."""
+    x = _variable(x, what)
+    node = x._node
+    if type(node) is Dual:
+        inner = _marked(scope["wrap"](x._data, x._xp, node.node), what)
+        return scope["wrap"](x._data, x._xp, Dual(node.level, inner._node, node.tangent))  # type: ignore[no-any-return]
     meta = (x._data.shape, x._data.dtype)
-    edges = () if x._node is None else ((x._node, None, None),)
+    edges = () if node is None else ((node, None, None),)
     return scope["wrap"](x._data, x._xp, [new_seq(), meta, "argument", edges])  # type: ignore[no-any-return]
 
 
-def value_and_grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+def _chosen(args: tuple[Any, ...], argnums: Argnums, what: str) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise TypeError(f"{what}: argnums names argument {n}, but {len(args)} were given")
+    return numbers
+
+
+def _inner_node(x: Tensor) -> Any:
+    node = x._node
+    while type(node) is Dual:
+        node = node.node
+    return node
+
+
+def _pull(ys: list[Tensor], gs: list[Tensor], variables: list[Tensor], limit: int) -> tuple[list[Tensor], bool]:
+    """Cotangents of the variables from those of results, and whether an outer history goes in.
+
+    Where forward mode runs outside, the tangent of a cotangent is the cotangent of the tangent.
+    """
+    zeros_like = scope["tensors"].zeros_like
+    levels = [t._node.level for t in (*ys, *gs) if type(t._node) is Dual]
+    if levels:
+        level = max(levels)
+        y_parts = [_split(y, level) for y in ys]
+        g_parts = [_split(g, level) for g in gs]
+        inner = [_split(v, level)[0] for v in variables]
+        values, _ = _pull([y for y, _ in y_parts], [g for g, _ in g_parts], inner, limit)
+        moved: list[tuple[Tensor, Tensor]] = [
+            (t, g) for (_, t), (g, _) in zip(y_parts, g_parts) if t is not None
+        ] + [(y, t) for (y, _), (_, t) in zip(y_parts, g_parts) if t is not None]
+        if not moved:
+            return values, True
+        tangents, _ = _pull([y for y, _ in moved], [g for _, g in moved], inner, limit)
+        return [
+            scope["wrap"](v._data, v._xp, Dual(level, v._node, t)) for v, t in zip(values, tangents)
+        ], True
+    pairs = [(y, g) for y, g in zip(ys, gs) if y._node is not None]
+    outer = any(n is not None and n[3] for n in map(_inner_node, variables)) or any(
+        g._node is not None for _, g in pairs
+    )
+    if not pairs:
+        return [zeros_like(v.detach()) for v in variables], outer
+    own = {_inner_node(v)[0] for v in variables}
+    reached = carry([y for y, _ in pairs], [g for _, g in pairs], keep=True, recorded=outer, limit=limit)
+    if not outer and set(reached) - own:
+        outer = True
+        reached = carry([y for y, _ in pairs], [g for _, g in pairs], keep=True, recorded=True, limit=limit)
+    found = []
+    for v in variables:
+        hit = reached.get(_inner_node(v)[0])
+        found.append(zeros_like(v.detach()) if hit is None else hit[1])
+    return found, outer
+
+
+def _split(x: Tensor, level: int) -> tuple[Tensor, Tensor | None]:
+    node = x._node
+    if type(node) is Dual and node.level == level:
+        return scope["wrap"](x._data, x._xp, node.node), node.tangent
+    return x, None
+
+
+def _call_marked(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, what: str
+) -> tuple[Any, list[Any], list[Tensor], int]:
+    """The result of f on marked arguments, the marked trees, their leaves and the age limit."""
+    numbers = _chosen(args, argnums, what)
+    changed = list(args)
+    for n in numbers:
+        changed[n] = tree_map(lambda x: _marked(x, what), args[n])
+    trees = [changed[n] for n in numbers]
+    variables = [x for tree in trees for x in leaves(tree)]
+    limit = new_seq()
+    with enable_grad():
+        return f(*changed, **kwargs), trees, variables, limit
+
+
+def _as_trees(found: list[Tensor], trees: list[Any], argnums: Argnums) -> Any:
+    it = iter(found)
+    shaped = [tree_map(lambda _: next(it), tree) for tree in trees]
+    return shaped[0] if isinstance(argnums, int) else tuple(shaped)
+
+
+def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns f's value and its gradient in some arguments.
 
-    With `has_aux`, f returns (value, anything), and so does the first part of the result.
+    f returns a Tensor of one element; with `has_aux` it returns (that, anything), and the
+    function made returns ((value, anything), gradient). A gradient has the structure of its
+    argument. Complex arguments get the direction of steepest ascent, as in PyTorch.
 
     >>> import unitensor as ut
     >>> value, gradient = ut.value_and_grad(lambda x: (x * x).sum())(ut.asarray([1.0, 2.0]))
     >>> value.item(), gradient.tolist()
     (5.0, [2.0, 4.0])
     """
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
-        marked = list(args)
-        for n in numbers:
-            if n >= len(args):
-                raise TypeError(f"grad: argnums names argument {n}, but {len(args)} were given")
-            marked[n] = _marked(args[n], n)
-        limit = _graph.new_seq()
+        result, trees, variables, limit = _call_marked(f, args, kwargs, argnums, "grad")
+        value, aux = result if has_aux else (result, None)
+        if not isinstance(value, scope["Tensor"]):
+            raise TypeError(f"grad: the function returned {type(value).__name__}; expected a Tensor of one element")
+        if value.size != 1:
+            raise GradientError(
+                f"grad: the function returned shape {value.shape}; expected one element: reduce it, or use ut.jacobian"
+            )
+        start = scope["tensors"].ones_like(value.detach())
         with enable_grad():
-            result = f(*marked, **kwargs)
-            value, aux = result if has_aux else (result, None)
-            if not isinstance(value, scope["Tensor"]):
-                raise TypeError(
-                    f"grad: the function returned {type(value).__name__}; expected a scalar Tensor"
-                )
-            variables = [marked[n] for n in numbers]
-            gradients, outer = _gradients(value, variables, limit)
-        if not outer:
-            value = value.detach()
-        found = gradients[0] if isinstance(argnums, int) else tuple(gradients)
-        return ((value, aux), found) if has_aux else (value, found)
+            found, outer = _pull([value], [start], variables, limit)
+            found = [surface(scope["tensors"], g) for g in found]
+        value = value if outer else value.detach()
+        gradient = _as_trees(found, trees, argnums)
+        return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return transformed
 
 
-def _gradients(value: Tensor, variables: list[Tensor], limit: int) -> tuple[list[Tensor], bool]:
-    """The gradient in each variable, and whether an outer history goes into the value."""
-    from ._ops.creation import zeros_like
-
-    outer = any(v._node[3] for v in variables)
-    if value._node is None:
-        return [zeros_like(v.detach()) for v in variables], False
-    start = cotangent(value, None, "grad")
-    own = {v._node[0] for v in variables}
-    leaves = carry([value], [start], keep=True, recorded=outer, limit=limit)
-    if not outer and set(leaves) - own:
-        outer = True
-        leaves = carry([value], [start], keep=True, recorded=True, limit=limit)
-    found = []
-    for v in variables:
-        reached = leaves.get(v._node[0])
-        g = zeros_like(v.detach()) if reached is None else reached[1]
-        found.append(surface(scope["tensors"], g))
-    return found, outer
-
-
-def grad(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
-) -> Callable[..., Any]:
+def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
     """A function that returns the gradient of a scalar function in some arguments.
 
     >>> import unitensor as ut
@@ -109,3 +179,218 @@ def grad(
         return (gradient, value[1]) if has_aux else gradient
 
     return transformed
+
+
+def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """f's value, and a function from cotangents of the value to those of the arguments.
+
+    The cotangent has the structure of f's result; the function returns a tuple, one item an
+    argument, and may be called more than once.
+
+    >>> import unitensor as ut
+    >>> y, pull = ut.vjp(lambda x: x * x, ut.asarray([1.0, 2.0]))
+    >>> pull(ut.asarray([1.0, 10.0]))[0].tolist()
+    [2.0, 40.0]
+    """
+    numbers = tuple(range(len(args)))
+    result, trees, variables, limit = _call_marked(f, args, {}, numbers, "vjp")
+    out, aux = result if has_aux else (result, None)
+    ys = leaves(out)
+    for y in ys:
+        if not isinstance(y, scope["Tensor"]):
+            raise TypeError(f"vjp: the function returned {type(y).__name__}; expected Tensors")
+    outer = any(n is not None and n[3] for n in map(_inner_node, variables))
+
+    def pull(cotangents: Any) -> Any:
+        gs = leaves(cotangents)
+        if len(gs) != len(ys):
+            raise ValueError(f"vjp: {len(gs)} cotangents given; the function returned {len(ys)} Tensors")
+        starts = [
+            g if y._node is None else surface(scope["tensors"], _checked(g, y, "vjp")) for y, g in zip(ys, gs)
+        ]
+        with enable_grad():
+            found, _ = _pull(ys, starts, variables, limit)
+            found = [surface(scope["tensors"], g) for g in found]
+        return _as_trees(found, trees, numbers)
+
+    shown = out if outer else tree_map(lambda y: y.detach(), out)
+    return (shown, pull, aux) if has_aux else (shown, pull)
+
+
+def _checked(t: Any, x: Tensor, what: str) -> Tensor:
+    if not isinstance(t, scope["Tensor"]) or t.shape != x.shape:
+        raise ValueError(f"{what}: {describe(t)} given for a Tensor of shape {x.shape}; expected the same shape")
+    if t._xp is not x._xp:
+        raise TypeError(f"{what}: {t.backend!r} Tensor given for one on {x.backend!r}; use .to({x.backend!r})")
+    return t if t.dtype == x.dtype else t.astype(x.dtype)
+
+
+def jvp(
+    f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """f's value and its derivative in a direction, in one pass forward.
+
+    `primals` and `tangents` are tuples with an item an argument, of the same structure.
+
+    >>> import unitensor as ut
+    >>> y, dy = ut.jvp(ut.sin, (ut.asarray(0.0),), (ut.asarray(2.0),))
+    >>> dy.item()
+    2.0
+    """
+    if not isinstance(primals, tuple) or not isinstance(tangents, tuple) or len(primals) != len(tangents):
+        raise TypeError("jvp: primals and tangents must be tuples of one length: an item an argument")
+    with Level() as level:
+        duals = tuple(
+            tree_map(lambda x, t: level.dual(_variable(x, "jvp"), _checked(t, x, "jvp")), p, t)
+            for p, t in zip(primals, tangents)
+        )
+        result = f(*duals)
+        out, aux = result if has_aux else (result, None)
+        pairs = [level.split(y) for y in leaves(out)]
+    filled = iter([(y, scope["tensors"].zeros_like(y.detach()) if t is None else t) for y, t in pairs])
+    both = tree_map(lambda _: next(filled), out)
+    values, slopes = tree_map(_First(), out, both), tree_map(_Second(), out, both)
+    return (values, slopes, aux) if has_aux else (values, slopes)
+
+
+class _First:
+    def __call__(self, _: Any, pair: Any) -> Any:
+        return pair[0]
+
+
+class _Second:
+    def __call__(self, _: Any, pair: Any) -> Any:
+        return pair[1]
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """f's value, and the linear function of tangents that approximates f there.
+
+    >>> import unitensor as ut
+    >>> y, push = ut.linearize(lambda x: x * x, ut.asarray([1.0, 3.0]))
+    >>> push(ut.asarray([1.0, 1.0])).tolist()
+    [2.0, 6.0]
+    """
+    value, _ = jvp(f, primals, tuple(tree_map(lambda x: scope["tensors"].zeros_like(_variable(x, "linearize")), p) for p in primals))
+
+    def push(*tangents: Any) -> Any:
+        return jvp(f, primals, tangents)[1]
+
+    return value, push
+
+
+def _basis(x: Tensor) -> Iterator[Tensor]:
+    """The unit vectors of a Tensor's space, each in its shape."""
+    zeros = scope["tensors"].zeros_like(x.detach())
+    for i in range(x.size):
+        unit = scope["tensors"].scatter_add(
+            scope["tensors"].ones_like(scope["tensors"].getitem(zeros.reshape(-1), slice(i, i + 1))),
+            slice(i, i + 1),
+            (x.size,),
+        )
+        yield unit.reshape(x.shape)
+
+
+def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto") -> Callable[..., Any]:
+    """A function that returns all derivatives of a Tensor-valued f in some arguments.
+
+    The result has f's shape followed by the argument's. `mode` is "forward" (one pass an input
+    element), "reverse" (one an output element) or "auto", whichever is fewer.
+
+    >>> import unitensor as ut
+    >>> ut.jacobian(lambda x: x * x)(ut.asarray([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"jacobian: mode is {mode!r}; expected 'auto', 'forward' or 'reverse'")
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        numbers = _chosen(args, argnums, "jacobian")
+        chosen = [args[n] for n in numbers]
+        xs = [_variable(x, "jacobian") for tree in chosen for x in leaves(tree)]
+
+        def flat(*values: Any) -> Any:
+            it = iter(values)
+            changed = list(args)
+            for n in numbers:
+                changed[n] = tree_map(lambda _: next(it), args[n])
+            y = f(*changed, **kwargs)
+            if not isinstance(y, scope["Tensor"]):
+                raise TypeError(f"jacobian: the function returned {type(y).__name__}; expected a Tensor")
+            return y
+
+        forward = mode == "forward"
+        if not forward:
+            y, pull = vjp(flat, *xs)
+            forward = mode == "auto" and sum(x.size for x in xs) < y.size
+        found = _forward_columns(flat, xs) if forward else _reverse_rows(y, pull, xs)
+        return _as_trees(found, chosen, argnums)
+
+    return transformed
+
+
+def _reverse_rows(y: Tensor, pull: Callable[..., Any], xs: list[Tensor]) -> list[Tensor]:
+    tensors = scope["tensors"]
+    rows = [pull(unit) for unit in _basis(y)]
+    if not rows:
+        return [tensors.reshape(tensors.zeros_like(x.detach()), (*y.shape, *x.shape)) for x in xs]
+    stacked = [tensors.stack([row[i] for row in rows]) for i in range(len(xs))]
+    return [surface(tensors, j).reshape((*y.shape, *x.shape)) for j, x in zip(stacked, xs)]
+
+
+def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[Tensor]:
+    tensors = scope["tensors"]
+    found = []
+    for i, x in enumerate(xs):
+        columns = [
+            jvp(lambda v, i=i: f(*xs[:i], v, *xs[i + 1 :]), (x,), (unit,))[1] for unit in _basis(x)
+        ]
+        if columns:
+            made = tensors.stack(columns, axis=-1)
+            found.append(made.reshape((*made.shape[:-1], *x.shape)))
+        else:
+            y = f(*xs)
+            found.append(tensors.reshape(tensors.zeros_like(x.detach()), (*y.shape, *x.shape)))
+    return found
+
+
+def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
+    """A function that returns the second derivatives of a scalar f: forward over reverse.
+
+    >>> import unitensor as ut
+    >>> ut.hessian(lambda x: (x**3).sum())(ut.asarray([1.0, 2.0])).tolist()
+    [[6.0, 0.0], [0.0, 12.0]]
+    """
+    return jacobian(grad(f, argnums), argnums, mode="forward")
+
+
+def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
+    """A function of f's arguments and a direction: the Hessian of f times the direction.
+
+    >>> import unitensor as ut
+    >>> ut.hvp(lambda x: (x**3).sum())(ut.asarray([1.0, 2.0]), ut.asarray([1.0, 1.0])).tolist()
+    [6.0, 12.0]
+    """
+    gradient = grad(f, argnums)
+
+    def transformed(*args: Any) -> Any:
+        *point, direction = args
+
+        def along(x: Any) -> Any:
+            changed = list(point)
+            changed[argnums] = x
+            return gradient(*changed)
+
+        return jvp(along, (point[argnums],), (direction,))[1]
+
+    return transformed
+
+
+def stop_gradient(x: Any) -> Any:
+    """The values of a Tensor, or of a nest of them, as constants (JAX's name for `detach`).
+
+    >>> import unitensor as ut
+    >>> ut.grad(lambda x: x * ut.stop_gradient(x))(ut.asarray(3.0)).item()
+    3.0
+    """
+    return tree_map(lambda t: t.detach(), x)
