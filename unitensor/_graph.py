@@ -5,10 +5,12 @@ A node is a list, the fastest thing Python builds:
     [sequence number, (shape, dtype), op, edges]
 
 with one edge an input, `None` where no gradient is asked, else `(parent, rule, residual)`:
-the parent's cotangent is `rule(xp, g, residual)`, or `g` itself if the rule is None. A leaf's
-edges are `()` and its gradient is the fifth item. Nodes point at parents only, so there are
-no cycles, and a parent is always older than its children: going from new to old by sequence
-number visits each node after all that it feeds.
+the parent's cotangent is `rule(xp, g, residual)`, or `g` itself if the rule is None. Edges are
+a tuple; a list where the op selects (`where`, indexing, `maximum`), so that its zeros mean "not
+selected"; LEAF in a leaf, whose gradient is the fifth item; None once the node was freed.
+
+Nodes point at parents only, so there are no cycles, and a parent is always older than its
+children: going from new to old by sequence number visits each node after all that it feeds.
 """
 
 from __future__ import annotations
@@ -129,7 +131,7 @@ class Dual:
 
 def new_leaf(shape: tuple[int, ...], dtype: Any) -> list[Any]:
     """The node of a Tensor whose gradient is asked for."""
-    return [new_seq(), (shape, dtype), LEAF, (), None]
+    return [new_seq(), (shape, dtype), LEAF, LEAF, None]
 
 
 def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any) -> Any:
@@ -160,7 +162,7 @@ def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any)
             edges.append((node, call, residual))
     if edges.count(None) == len(edges):
         return None
-    return [new_seq(), meta, op, tuple(edges)]
+    return [new_seq(), meta, op, edges if op.selects else tuple(edges)]
 
 
 def _residual(rule: Rule, env: dict[str, Any], out: Any, i: int) -> Any:
@@ -279,6 +281,10 @@ def propagate(
     Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
     count as leaves. Consumed nodes are freed unless `keep`. With `apply`, every rule runs
     through it (on Tensors, recorded); without, on the engine's arrays.
+
+    A zero that a selecting op made must not be multiplied into a NaN. From the first such op on
+    a recorded pass is careful at once; a raw pass keeps a copy of its state, and only if a leaf
+    gets a NaN it goes back there and is careful from then on.
     """
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
@@ -290,42 +296,56 @@ def propagate(
             pending[node[0]] = [node, g]
             heappush(heap, -node[0])
     node, g = pending.pop(-heappop(heap))
+    careful = False
+    saved: Any = None
+    consumed: list[list[Any]] = []
     while True:
         # The newest parent stays in hand, so that a chain never touches the heap.
         newest = 0
         hand = hand_g = None
         edges = node[3]
-        if not edges or node[0] <= limit:
-            if edges is None and node[0] > limit:
+        if type(edges) is not tuple or node[0] <= limit:
+            if node[0] <= limit or edges is LEAF:
+                leaves[node[0]] = (node, g)
+                edges = ()
+            elif edges is None:
                 raise freed(node)
-            leaves[node[0]] = (node, g)
-        else:
-            for edge in edges:
-                if edge is None:
-                    continue
-                parent, rule, residual = edge
-                if apply is not None:
-                    gp = apply(node, edge, g)
-                elif rule is None:
-                    gp = g
-                else:
-                    gp = rule(xp, g, residual)
-                s = parent[0]
-                if s == newest:
-                    hand_g = accumulate(xp, hand_g, gp)
-                elif s in pending:
-                    cell = pending[s]
-                    cell[1] = accumulate(xp, cell[1], gp)
-                elif s > newest:
-                    if newest:
-                        pending[newest] = [hand, hand_g]
-                        heappush(heap, -newest)
-                    newest, hand, hand_g = s, parent, gp
-                else:
-                    pending[s] = [parent, gp]
-                    heappush(heap, -s)
-            if not keep:
+            elif apply is not None:
+                careful = True
+            elif saved is None:
+                copied = {s: list(cell) for s, cell in pending.items()}
+                saved = (copied, list(heap), dict(leaves), node, g)
+        for edge in edges:
+            if edge is None:
+                continue
+            parent, rule, residual = edge
+            if careful:
+                gp = apply_carefully(xp, apply, node, edge, g)
+            elif apply is not None:
+                gp = apply(node, edge, g)
+            elif rule is None:
+                gp = g
+            else:
+                gp = rule(xp, g, residual)
+            s = parent[0]
+            if s == newest:
+                hand_g = accumulate(xp, hand_g, gp)
+            elif s in pending:
+                cell = pending[s]
+                cell[1] = accumulate(xp, cell[1], gp)
+            elif s > newest:
+                if newest:
+                    pending[newest] = [hand, hand_g]
+                    heappush(heap, -newest)
+                newest, hand, hand_g = s, parent, gp
+            else:
+                pending[s] = [parent, gp]
+                heappush(heap, -s)
+        if edges and not keep:
+            if saved is None:
                 node[3] = None
+            else:
+                consumed.append(node)
         if heap and -heap[0] > newest:
             if newest:
                 pending[newest] = [hand, hand_g]
@@ -334,8 +354,77 @@ def propagate(
                 node, g = pending.pop(-heappop(heap))
         elif newest:
             node, g = hand, hand_g  # type: ignore[assignment]  # set together with `newest`
+        elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
+            pending, heap, leaves, node, g = saved
+            careful = True
         else:
+            for node in consumed:
+                node[3] = None
             return leaves
+
+
+def has_nan(xp: Any, g: Any) -> bool:
+    """Whether there is a NaN in a cotangent; infinities that cancel may say so too."""
+    total = xp.sum(g)
+    return bool(total != total)
+
+
+def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], edge: Any, g: Any) -> Any:
+    """Run an edge's rule so that where the cotangent is zero, so is what it gives."""
+    parent, rule, residual = edge
+    if rule is fit_rule:
+        inner, inner_residual, meta = residual
+        return fit(xp, apply_carefully(xp, apply, node, (parent, inner, inner_residual), g), meta)
+
+    def plain(g: Any, residual: Any) -> Any:
+        if rule is None:
+            return g
+        return rule(xp, g, residual) if apply is None else apply(node, (parent, rule, residual), g)
+
+    op = node[2]
+    gp = plain(g, residual)
+    made = rules.get(rule)
+    if made is None or type(g) is tuple:
+        return gp
+    if op.elementwise:
+        return xp.where(xp.equal(g, 0), xp.zeros_like(gp), gp)
+    if "keepdims" in op.options and not op.linear and g.shape != gp.shape:
+        axis = _need(made, residual, "axis")
+        axes = range(len(gp.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = [a % len(gp.shape) for a in axes]
+        shape = tuple(1 if i in axes else n for i, n in enumerate(gp.shape))
+        return xp.where(xp.reshape(xp.equal(g, 0), shape), xp.zeros_like(gp), gp)
+    if op.linear == "each" and len(op.inputs) == 2:
+        return _finite_product(xp, made, residual, g, gp, plain)
+    return gp
+
+
+def _need(rule: Rule, residual: Any, name: str) -> Any:
+    values = (residual,) if len(rule.needs) == 1 else residual
+    return values[rule.needs.index(name)]
+
+
+def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: Callable[..., Any]) -> Any:
+    """The cotangent of a product, in which 0 times an infinite or missing factor is 0."""
+    other = rule.op.inputs[1 - rule.index]
+    if other not in rule.needs:
+        return gp
+    values = [residual] if len(rule.needs) == 1 else list(residual)
+    at = rule.needs.index(other)
+    y = values[at]
+    finite = xp.isfinite(y)
+    if bool(xp.all(finite)):
+        return gp
+
+    def packed(value: Any) -> Any:
+        values[at] = value
+        return value if len(values) == 1 else tuple(values)
+
+    clean = plain(g, packed(xp.where(finite, y, xp.zeros_like(y))))
+    hits = plain(
+        xp.astype(xp.not_equal(g, 0), g.dtype), packed(xp.astype(xp.logical_not(finite), y.dtype))
+    )
+    return xp.where(xp.equal(hits, 0), clean, xp.full_like(clean, float("nan")))
 
 
 def freed(node: list[Any]) -> GradientError:

@@ -87,6 +87,7 @@ class Op:
         scalars: bool,
         outputs: Any,
         view: bool,
+        selects: bool,
         public: bool,
         fallback: Callable[..., Any] | None,
         domain: Any,
@@ -118,6 +119,7 @@ class Op:
         self.scalars = scalars
         self.outputs = outputs
         self.view = view
+        self.selects = selects
         self.public = public
         self.fallback = fallback
         self.domain = domain
@@ -153,6 +155,7 @@ def op(
     scalars: bool = False,
     outputs: Any = None,
     view: bool = False,
+    selects: bool = False,
     public: bool = True,
     fallback: Callable[..., Any] | None = None,
     domain: Any = None,
@@ -174,6 +177,7 @@ def op(
     scalars: whether inputs may be Python scalars.
     outputs: the named tuple of a multi-output op.
     view: whether the result is a view of x.
+    selects: whether a zero cotangent that it passes on means "not selected".
     public: whether users see it; the others serve rules only.
     fallback: what computes it, from `xp` and the arguments, on engines that lack it.
     domain: for tests: where in the reals to draw inputs, (low, high) or one pair an input.
@@ -195,6 +199,7 @@ def op(
             scalars=scalars,
             outputs=outputs,
             view=view,
+            selects=selects,
             public=public,
             fallback=fallback,
             domain=domain,

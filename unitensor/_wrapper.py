@@ -96,14 +96,14 @@ def source(made: Op, style: str) -> list[str]:
     ]
     if made.elementwise and len(made.inputs) == 1 and made.result in ("same", "float"):
         x = made.inputs[0]
-        lines.append(f"    out._node = [new_seq(), n_{x}[1], {op}, ({_edge(made, 0)},)]")
+        lines.append(f"    out._node = [new_seq(), n_{x}[1], {op}, {_edges(made, _edge(made, 0))}]")
     elif made.elementwise and len(made.inputs) == 2 and all(made.rules) and made.result != "real":
         lines += _binary_node(made, op)
     elif len(made.inputs) == 1:
         x = made.inputs[0]
         lines += [
             f"    if r.dtype is n_{x}[1][1]:",
-            f"        out._node = [new_seq(), (r.shape, r.dtype), {op}, ({_edge(made, 0)},)]",
+            f"        out._node = [new_seq(), (r.shape, r.dtype), {op}, {_edges(made, _edge(made, 0))}]",
             "    else:",
             f"        out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
         ]
@@ -222,6 +222,12 @@ def _edge(made: Op, index: int) -> str:
     return f"(n_{x}, rule_{made.path.replace('.', '_')}_{index}, {_residual(rule)})"
 
 
+def _edges(made: Op, *edges: str) -> str:
+    if made.selects:
+        return f"[{', '.join(edges)}]"
+    return f"({', '.join(edges)},)"
+
+
 def _binary_node(made: Op, op: str) -> list[str]:
     """A node whose edges pass the cotangent straight on where nothing was broadcast or cast."""
     x1, x2 = made.inputs
@@ -230,17 +236,17 @@ def _binary_node(made: Op, op: str) -> list[str]:
         f"    if n_{x2} is None:",
         f"        m = n_{x1}[1]",
         "        if r.shape == m[0] and r.dtype is m[1]:",
-        f"            out._node = [new_seq(), m, {op}, ({first}, None)]",
+        f"            out._node = [new_seq(), m, {op}, {_edges(made, first, 'None')}]",
         "            return out",
         f"    elif n_{x1} is None:",
         f"        m = n_{x2}[1]",
         "        if r.shape == m[0] and r.dtype is m[1]:",
-        f"            out._node = [new_seq(), m, {op}, (None, {second})]",
+        f"            out._node = [new_seq(), m, {op}, {_edges(made, 'None', second)}]",
         "            return out",
         "    else:",
         f"        m = n_{x1}[1]",
         f"        if m is n_{x2}[1] or m == n_{x2}[1]:",
-        f"            out._node = [new_seq(), m, {op}, ({first}, {second})]",
+        f"            out._node = [new_seq(), m, {op}, {_edges(made, first, second)}]",
         "            return out",
         f"    out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
     ]

@@ -210,7 +210,7 @@ def full_like(
     """
 
 
-@op(grad={"x": lambda xp, g, k: xp.tril(g, k=k)}, linear="each", dtypes="all")
+@op(grad={"x": lambda xp, g, k: xp.tril(g, k=k)}, linear="each", dtypes="all", selects=True)
 def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and below the k-th diagonal, zeros above.
 
@@ -220,7 +220,7 @@ def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
     """
 
 
-@op(grad={"x": lambda xp, g, k: xp.triu(g, k=k)}, linear="each", dtypes="all")
+@op(grad={"x": lambda xp, g, k: xp.triu(g, k=k)}, linear="each", dtypes="all", selects=True)
 def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
     """The elements on and above the k-th diagonal, zeros below.
 

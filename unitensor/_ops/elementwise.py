@@ -598,8 +598,7 @@ def _choice(compare: str, first: bool) -> Callable[..., Any]:
     _choice("greater", True),
     _choice("greater", False),
     dtypes="real numeric",
-    notes="x1 = x2: half to each",
-)
+    notes="x1 = x2: half to each", selects=True)
 def maximum(x1: Operand, x2: Operand, /) -> Tensor:
     """The larger of x1 and x2; NaN if either is.
 
@@ -609,7 +608,7 @@ def maximum(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@binary(_choice("less", True), _choice("less", False), dtypes="real numeric", notes="x1 = x2: half to each")
+@binary(_choice("less", True), _choice("less", False), dtypes="real numeric", notes="x1 = x2: half to each", selects=True)
 def minimum(x1: Operand, x2: Operand, /) -> Tensor:
     """The smaller of x1 and x2; NaN if either is.
 
@@ -652,8 +651,7 @@ def _clip_max_rule(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     elementwise=True,
     scalars=True,
     dtypes="real numeric",
-    notes="at the bounds all to x",
-)
+    notes="at the bounds all to x", selects=True)
 def clip(x: Tensor, /, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """x, but not below min and not above max.
 

@@ -56,7 +56,7 @@ def _getitem_rule(xp: Any, g: Any, x_shape: Any, key: Any) -> Any:
     return xp.scatter_add(g, key, tuple(x_shape))
 
 
-@op(grad={"x": _getitem_rule}, linear="each", dtypes="all", public=False, fallback=_getitem)
+@op(grad={"x": _getitem_rule}, linear="each", dtypes="all", public=False, fallback=_getitem, selects=True)
 def getitem(x: Tensor, key: Any) -> Tensor:
     """x[key] for a key without Tensors: what `Tensor.__getitem__` runs."""
 
@@ -98,8 +98,7 @@ def _take_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
     grad={"x": _take_rule},
     linear="each",
     dtypes="all",
-    promote=(),
-)
+    promote=(), selects=True)
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
     """The elements, or slices along an axis, at some indices.
 
@@ -110,7 +109,7 @@ def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
 
 
 def _take_along_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
-    return xp.scatter_add(g, xp.along_axis_key(indices, tuple(x_shape), axis), tuple(x_shape))
+    return xp.scatter_along_axis(g, indices, tuple(x_shape), axis)
 
 
 def _along_axis_key(xp: Any, indices: Any, shape: Any, axis: Any) -> Any:
@@ -126,13 +125,29 @@ def _along_axis_key(xp: Any, indices: Any, shape: Any, axis: Any) -> Any:
     return tuple(key)
 
 
+def _scatter_along_axis(xp: Any, x: Any, indices: Any, shape: Any, axis: Any) -> Any:
+    return xp.scatter_add(x, _along_axis_key(xp, indices, shape, axis), shape)
+
+
+@op(
+    inputs=("x", "indices"),
+    grad={"x": lambda xp, g, indices, axis: xp.take_along_axis(g, indices, axis=axis)},
+    linear="each",
+    dtypes="all",
+    promote=(),
+    public=False,
+    fallback=_scatter_along_axis,
+)
+def scatter_along_axis(x: Tensor, indices: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
+    """Zeros of a shape with x added where `take_along_axis` reads: its adjoint."""
+
+
 @op(
     inputs=("x", "indices"),
     grad={"x": _take_along_rule},
     linear="each",
     dtypes="all",
-    promote=(),
-)
+    promote=(), selects=True)
 def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
     """At each place the element of x along an axis that the index there names.
 

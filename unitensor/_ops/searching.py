@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     elementwise=True,
     promote=("x1", "x2"),
     scalars=True,
-    dtypes="all",
-)
+    dtypes="all", selects=True)
 def where(condition: Tensor, x1: Operand, x2: Operand, /) -> Tensor:
     """x1 where the condition holds, x2 elsewhere.
 

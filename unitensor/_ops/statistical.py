@@ -124,7 +124,7 @@ def _extremum_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
     return xp.multiply(hit, share)
 
 
-@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares")
+@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares", selects=True)
 def max(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Tensor:
     """The largest element over axes, all by default; NaN if there is one.
 
@@ -134,7 +134,7 @@ def max(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Te
     """
 
 
-@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares")
+@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares", selects=True)
 def min(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Tensor:
     """The smallest element over axes, all by default; NaN if there is one.
 
