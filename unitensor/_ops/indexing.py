@@ -93,12 +93,7 @@ def _take_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
     return xp.scatter_add(g, (slice(None),) * lead + (indices,), tuple(x_shape))
 
 
-@op(
-    inputs=("x", "indices"),
-    grad={"x": _take_rule},
-    linear="each",
-    dtypes="all",
-    promote=(), selects=True)
+@op(inputs=("x", "indices"), grad={"x": _take_rule}, linear="each", dtypes="all", promote=(), selects=True)
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
     """The elements, or slices along an axis, at some indices.
 
@@ -147,7 +142,9 @@ def scatter_along_axis(x: Tensor, indices: Tensor, shape: tuple[int, ...], axis:
     grad={"x": _take_along_rule},
     linear="each",
     dtypes="all",
-    promote=(), selects=True)
+    promote=(),
+    selects=True,
+)
 def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
     """At each place the element of x along an axis that the index there names.
 
