@@ -109,11 +109,11 @@ def progress(steps: int, describe: Callable[[], str]) -> Iterator[int]:
         BarColumn(),
         TextColumn("{task.completed}/{task.total} {task.description}"),
     )
-    with Progress(*columns, TimeElapsedColumn()) as bar:
-        task = bar.add_task("", total=steps)
+    with Progress(*columns, TimeElapsedColumn()) as shown:
+        task = shown.add_task("", total=steps)
         for step in range(steps):
             yield step
-            bar.update(task, advance=1, description=describe())
+            shown.update(task, advance=1, description=describe())
 
 
 def draw(path: Path, title: str, losses: list[float], test: Split, predicted: np.ndarray) -> None:
