@@ -1,0 +1,116 @@
+"""The PyTorch backend: torch's kernels with NumPy's rules, on CPU, CUDA and MPS.
+
+The engine's own gradients are not used: arrays here never require them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.torch as compat
+import numpy as np
+import torch
+import unitensor_torch_indexing as indexing
+from unitensor_torch_unsigned import (
+    LOWEST,
+    SIGNED,
+    as_is,
+    binary,
+    bits,
+    general,
+    integer_divmod,
+    integer_pow,
+    narrow,
+    ordered,
+    right_shift,
+    stand_in,
+    unary,
+    unordered,
+    wide,
+)
+
+from unitensor import Backend
+
+UNSIGNED = frozenset({torch.uint8, *SIGNED})
+
+
+class TorchBackend(Backend):
+    """torch's functions, mended where they differ from the standard or from NumPy."""
+
+    name = "torch"
+    xp = compat
+    array_type = torch.Tensor
+    install = "pip install torch"
+
+    def version(self) -> str:
+        return str(torch.__version__)
+
+    # Moving in and out --------------------------------------------------------------------
+
+    def is_array(self, obj: Any) -> bool:
+        if not isinstance(obj, torch.Tensor):
+            return False
+        if obj.requires_grad:
+            raise TypeError(
+                "a torch.Tensor that requires a gradient would lose it in unitensor, which has its own; "
+                "use x.detach(), then ut.asarray(...).requires_grad_()"
+            )
+        return True
+
+    def to_numpy(self, a: Any) -> Any:
+        try:
+            return a.numpy()
+        except (TypeError, RuntimeError):
+            a = a.resolve_conj().resolve_neg().cpu()
+            return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
+
+    def from_numpy(self, a: Any, device: Any = None) -> Any:
+        # torch has no read-only memory and no negative strides.
+        if not a.flags.writeable or any(s < 0 or s % a.itemsize for s in a.strides):
+            a = a.copy()
+        t = torch.from_numpy(a)
+        return t.to(torch.get_default_device() if device is None else device)
+
+    def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
+        if isinstance(obj, np.ndarray) and not obj.flags.writeable:
+            if copy is False:
+                raise BufferError("from_dlpack: copy=False, but read-only memory must be copied for torch")
+            return self.from_numpy(obj, device)
+        wanted = {"device": device, "copy": copy}
+        return torch.from_dlpack(obj, **{k: v for k, v in wanted.items() if v is not None})
+
+    def to_device(self, a: Any, device: Any) -> Any:
+        return a.to(device)
+
+    def synchronize(self, a: Any) -> None:
+        if a.device.type == "cuda":
+            torch.cuda.synchronize(a.device)
+        elif a.device.type == "mps":
+            torch.mps.synchronize()
+
+    def is_view(self, a: Any) -> bool:
+        return a._is_view() or not a.untyped_storage().resizable()
+
+    def raw_devices(self) -> list[Any]:
+        found = [torch.device("cpu")]
+        found += [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
+        if torch.backends.mps.is_available():
+            found.append(torch.device("mps", 0))
+        default = torch.get_default_device()
+        return sorted(found, key=lambda d: d.type != default.type or d.index != default.index)
+
+    def assign(self, a: Any, key: Any, value: Any) -> Any:
+        return indexing.write(a, key, value)
+
+    def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
+        return indexing.add(a, key, value)
+
+    def getitem(self, x: Any, key: Any) -> Any:
+        if type(key) is int:
+            return x[key]
+        return indexing.read(x, key)
+
+
+backend = TorchBackend

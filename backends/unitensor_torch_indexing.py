@@ -1,0 +1,161 @@
+"""NumPy's indexing on torch: negative steps, integers among arrays, repeated indices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from unitensor_torch_unsigned import SIGNED, bits
+
+BASIC = (int, slice, type(None), type(Ellipsis))
+
+
+def is_basic(key: Any) -> bool:
+    """Whether a key selects by integers, slices, None and `...` alone."""
+    parts = key if type(key) is tuple else (key,)
+    return all(type(part) in BASIC for part in parts)
+
+
+def read(x: Any, key: Any) -> Any:
+    """x[key] for any key of NumPy's."""
+    if is_basic(key):
+        try:
+            return x[key]
+        except ValueError:  # a negative step
+            return _read_reversed(x, key)
+    key, scalar = prepare(x, key)
+    if any(type(part) is slice and (part.step or 1) < 0 for part in key):
+        x, key = _reverse(x, key)
+    r = x[key]
+    return r.clone() if scalar else r
+
+
+def prepare(x: Any, key: Any) -> tuple[tuple[Any, ...], bool]:
+    """A key with arrays as torch needs it: full length, and int64 or boolean arrays.
+
+    NumPy broadcasts integers against index arrays, while torch would select by them first; an
+    axis of length 1 makes them arrays. The flag says that the key has no array but 0-d integers,
+    so that torch would return a view.
+    """
+    parts = list(key) if type(key) is tuple else [key]
+    for i, part in enumerate(parts):
+        if isinstance(part, torch.Tensor) and part.dtype is not torch.bool:
+            parts[i] = part.to(torch.int64)
+    advanced = any(
+        type(p) is bool or isinstance(p, torch.Tensor) and (p.ndim or p.dtype is torch.bool) for p in parts
+    )
+    if advanced:
+        for i, part in enumerate(parts):
+            if type(part) is int:
+                parts[i] = torch.tensor([part], device=x.device)
+            elif type(part) is bool:
+                parts[i] = torch.tensor(part, device=x.device)
+            elif isinstance(part, torch.Tensor) and not part.ndim and part.dtype is torch.int64:
+                parts[i] = part.reshape(1)
+    used = sum(_consumed(part) for part in parts)
+    if used > x.ndim:
+        raise IndexError(f"too many indices: {used} given for {x.ndim} axes")
+    if Ellipsis in [p for p in parts if not isinstance(p, torch.Tensor)]:
+        at = next(i for i, p in enumerate(parts) if p is Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (x.ndim - used)
+    else:
+        parts += [slice(None)] * (x.ndim - used)
+    if sum(1 for p in parts if p is Ellipsis):
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    return tuple(parts), not advanced
+
+
+def _consumed(part: Any) -> int:
+    if isinstance(part, torch.Tensor):
+        return part.ndim if part.dtype is torch.bool else 1
+    return 1 if type(part) in (int, slice) else 0
+
+
+def _forward(part: slice, n: int) -> slice:
+    """The elements of a slice with negative step, in rising order."""
+    chosen = range(n)[part][::-1]
+    return slice(chosen.start, chosen.stop, chosen.step) if chosen else slice(0, 0)
+
+
+def _read_reversed(x: Any, key: Any) -> Any:
+    """A basic key with negative steps: read in rising order, then flip."""
+    parts, _ = prepare(x, key)
+    axis, out_axis, flips, plain = 0, 0, [], []
+    for part in parts:
+        if type(part) is slice and (part.step or 1) < 0:
+            part = _forward(part, x.shape[axis])
+            flips.append(out_axis)
+        plain.append(part)
+        axis += _consumed(part)
+        out_axis += type(part) is not int
+    r = x[tuple(plain)]
+    return bits(r).flip(flips).view(r.dtype) if r.dtype in SIGNED else r.flip(flips)
+
+
+def _reverse(x: Any, key: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...]]:
+    """Slices with negative steps applied to x, and the rest of the key."""
+    before: list[Any] = []
+    after: list[Any] = []
+    for part in key:
+        if type(part) is slice and (part.step or 1) < 0:
+            before.append(part)
+            after.append(slice(None))
+        else:
+            before += [slice(None)] * _consumed(part)
+            after.append(part)
+    return _read_reversed(x, tuple(before)), tuple(after)
+
+
+def positions(x: Any, key: Any) -> Any:
+    """Where in the flattened array the elements are that a key selects."""
+    return read(torch.arange(math.prod(x.shape), device=x.device).reshape(x.shape), key)
+
+
+def write(a: Any, key: Any, value: Any) -> Any:
+    """a[key] = value, also where both share memory."""
+    if value.numel() > 1 and value.untyped_storage().data_ptr() == a.untyped_storage().data_ptr():
+        value = value.clone()
+    if is_basic(key):
+        try:
+            a[key] = value
+            return a
+        except ValueError as error:
+            if "step" not in str(error):
+                raise
+    target, source = (bits(a), bits(value)) if a.dtype in SIGNED else (a, value)
+    parts, scalar = prepare(a, key)
+    if scalar or any(type(part) is slice and (part.step or 1) < 0 for part in parts):
+        where = positions(a, key)
+        target.put_(where, source.reshape(source.shape[-where.ndim :] if where.ndim else ()).expand(where.shape))
+    else:
+        target[parts] = source
+    return a
+
+
+def add(a: Any, key: Any, value: Any) -> Any:
+    """a with value added at key, repeated indices included."""
+    target, source = (bits(a), bits(value)) if a.dtype in SIGNED else (a, value)
+    parts = key if type(key) is tuple else (key,)
+    if any(type(part) is slice and (part.step or 1) < 0 for part in parts):
+        return _add_anywhere(a, key, target, source)
+    if is_basic(key):
+        target[key].add_(source)
+        return a
+    parts, _ = prepare(a, key)
+    if any(isinstance(p, torch.Tensor) and not p.ndim for p in parts):
+        return _add_anywhere(a, key, target, source)
+    plain: list[Any] = []
+    indices: list[Any] = []
+    for part in parts:
+        array = isinstance(part, torch.Tensor)
+        plain += [slice(None)] * _consumed(part) if array else [part]
+        indices.append(part if array else None)
+    torch.ops.aten.index_put_(target[tuple(plain)], indices, source, True)
+    return a
+
+
+def _add_anywhere(a: Any, key: Any, target: Any, source: Any) -> Any:
+    where = positions(a, key)
+    target.reshape(-1).index_add_(0, where.reshape(-1), source.expand(where.shape).reshape(-1))
+    return a
