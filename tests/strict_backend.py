@@ -1,0 +1,134 @@
+"""array-api-strict as an engine: proof that every op and every rule uses the standard alone.
+
+It is found like any plugin, through the entry point in `tests/plugins`, and is as strict as
+the library allows:
+
+- standard 2025.12, all creation on the engine's second device, never on its default one;
+- boolean indexing and data-dependent shapes are switched off in the engine. The ops that cannot
+  be without the latter by their definition (`nonzero`, `unique_*`, `repeat` by an array) switch it
+  on for their own call; no other op and no rule may use it;
+- arrays are never written to: assignment and scatter-add are `concat` and `take`;
+- indexing beyond the standard's is `take` too, so the engine sees no NumPy key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+
+from unitensor import Backend
+from unitensor._ops.indexing import flat_indices, getitem_by_take
+
+SECOND = strict.Device("device1")
+
+
+def on_second(name: str, module: Any = strict) -> Callable[..., Any]:
+    """A creation function that makes its arrays on the second device."""
+    make = getattr(module, name)
+
+    def create(self: StrictBackend, *args: Any, device: Any = None, **options: Any) -> Any:
+        return make(*args, device=SECOND if device is None else device, **options)
+
+    return create
+
+
+def data_dependent(name: str) -> Callable[..., Any]:
+    """A function whose result's shape depends on values, allowed for this call alone."""
+    function = getattr(strict, name)
+
+    def call(self: StrictBackend, *args: Any, **options: Any) -> Any:
+        with strict.ArrayAPIStrictFlags(data_dependent_shapes=True):
+            return function(*args, **options)
+
+    return call
+
+
+class StrictBackend(Backend):
+    """array-api-strict on its second device."""
+
+    name = "strict"
+    xp = strict
+    array_type = type(strict.empty(0))
+    mutable = False
+    shares_views = False
+    install = "pip install array-api-strict"
+
+    def __init__(self) -> None:
+        strict.set_array_api_strict_flags(
+            api_version="2025.12", boolean_indexing=False, data_dependent_shapes=False
+        )
+        super().__init__()
+
+    asarray = on_second("asarray")
+    zeros = on_second("zeros")
+    ones = on_second("ones")
+    empty = on_second("empty")
+    full = on_second("full")
+    arange = on_second("arange")
+    eye = on_second("eye")
+    linspace = on_second("linspace")
+    fft_fftfreq = on_second("fftfreq", strict.fft)
+    fft_rfftfreq = on_second("rfftfreq", strict.fft)
+
+    nonzero = data_dependent("nonzero")
+    unique_all = data_dependent("unique_all")
+    unique_counts = data_dependent("unique_counts")
+    unique_inverse = data_dependent("unique_inverse")
+    unique_values = data_dependent("unique_values")
+    repeat = data_dependent("repeat")
+
+    # Moving in and out ---------------------------------------------------------------------------
+
+    def from_numpy(self, a: Any, device: Any = None) -> Any:
+        return self.asarray(a, device=device)
+
+    def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
+        return strict.from_dlpack(obj, device=SECOND if device is None else device, copy=copy)
+
+    def raw_devices(self) -> list[Any]:
+        # The engine's other devices lack 64-bit types.
+        return [SECOND, strict.Device(), strict.Device("device2")]
+
+    def device_name(self, raw: Any) -> str:
+        name: str = raw._device
+        return "cpu" if name == "CPU_DEVICE" else name
+
+    # Reading and writing ---------------------------------------------------------------------------
+
+    def getitem(self, x: Any, key: Any) -> Any:
+        return getitem_by_take(self.namespace, x, key)
+
+    def assign(self, a: Any, key: Any, value: Any) -> Any:
+        where = flat_indices(self.namespace, key, a.shape)
+        while value.ndim > where.ndim and value.shape[0] == 1:
+            value = strict.squeeze(value, axis=0)
+        value = strict.broadcast_to(value, where.shape)
+        source = np.arange(a.size)
+        source[where.reshape(-1)] = a.size + np.arange(where.size)
+        return self._pick([a, value], source, a.shape)
+
+    def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
+        where = flat_indices(self.namespace, key, a.shape)
+        value = strict.broadcast_to(value, where.shape)
+        nothing = strict.zeros((1,), dtype=value.dtype, device=value.device)
+        left = np.arange(where.size)
+        where = where.reshape(-1)
+        # Each round adds at most one value to an element, so that repeated indices all count.
+        while left.size:
+            _, first = np.unique(where[left], return_index=True)
+            source = np.zeros(a.size, np.int64)
+            source[where[left[first]]] = 1 + left[first]
+            a = strict.add(a, self._pick([nothing, value], source, a.shape))
+            left = np.delete(left, first)
+        return a
+
+    def _pick(self, arrays: list[Any], source: Any, shape: tuple[int, ...]) -> Any:
+        """Elements of several arrays laid end to end, in an order, as an array of a shape."""
+        joined = strict.concat(arrays, axis=None)
+        return strict.reshape(strict.take(joined, self.from_numpy(source, joined.device), axis=0), shape)
+
+
+backend = StrictBackend
