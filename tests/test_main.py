@@ -14,7 +14,10 @@ import unitensor as ut
 from unitensor.__main__ import main, survey
 
 
-def test_the_table_lists_every_installed_plugin(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_lists_every_installed_plugin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["backends"]) == 0
     printed = capsys.readouterr().out
     for name in ("numpy", "jax", "torch", "cupy"):

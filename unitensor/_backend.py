@@ -357,7 +357,7 @@ def backend_of(obj: Any) -> Backend | None:
     return None
 
 
-def find_device(device: Any, backend: Backend | None = None) -> Device:
+def find_device(device: Any, backend: Backend | None = None, op: str = "") -> Device:
     """The Device that a Device, a name (`cuda:0`, `jax:cpu`) or an engine's device stands for.
 
     A name without a backend is looked up on `backend`, the current one if None.
@@ -370,7 +370,9 @@ def find_device(device: Any, backend: Backend | None = None) -> Device:
         return device
     home = backend or current_backend()
     if not isinstance(device, str):
-        return home.device(device)
+        if isinstance(device, type(home.raw_devices()[0])):
+            return home.device(device)
+        raise ValueError(_unknown_device(op, device, home))
     first, _, rest = device.partition(":")
     if first not in [d.kind for d in home.devices()] and (
         first in _loaded or first in _factories or first in entry_points()
@@ -385,8 +387,13 @@ def find_device(device: Any, backend: Backend | None = None) -> Device:
     for other in devices:
         if device == f"{other.kind}:0" and other.index is None:
             return other
-    raise ValueError(
-        f"unknown device {device!r} of backend {home.name!r}"
-        f"{suggest(device, [d.local for d in devices])}"
-        + ("" if device.partition(":")[0] != "cuda" else "; for a GPU use backend 'cupy', 'torch' or 'jax'")
+    raise ValueError(_unknown_device(op, device, home))
+
+
+def _unknown_device(op: str, device: Any, home: Backend) -> str:
+    text = (
+        f"{op + ': ' if op else ''}unknown device {device!r} of backend {home.name!r}"
+        f"{suggest(str(device), [d.local for d in home.devices()])}"
     )
+    wanted = str(device).partition(":")[0]
+    return text + ("; a GPU needs backend 'cupy', 'torch' or 'jax'" if wanted in ("cuda", "gpu") else "")

@@ -21,7 +21,12 @@ def describe(value: Any) -> str:
     """A value as an error message shows it: shape and dtype of an array, else its repr, cut."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is not None and dtype is not None:
-        return f"{dtype}{list(shape)}"
+        return f"{str(dtype).rpartition('.')[2]}{list(shape)}"
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, slice):
+        parts = [value.start, value.stop] + ([] if value.step is None else [value.step])
+        return ":".join("" if part is None else str(part) for part in parts)
     if isinstance(value, (list, tuple)) and value and hasattr(value[0], "shape"):
         return "[" + ", ".join(describe(v) for v in value[:4]) + (", ...]" if len(value) > 4 else "]")
     text = repr(value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._backend import load_backend
 from ._dtypes import KINDS, as_dtype, promote_scalar
 from ._errors import describe
 from ._op import Op, scope
@@ -53,9 +54,12 @@ def lift_operands(op: Op, x1: Any, x2: Any) -> tuple[Any, Any] | None:
     """The operands of an operator, or None if the other type must be asked."""
     first = x1 if isinstance(x1, scope["Tensor"]) else x2
     other = x2 if first is x1 else x1
-    if not op.scalars and not isinstance(other, scope["Tensor"]):
-        return None
     made = _lift_one(op, other, first)
+    if made is None and hasattr(other, "__dlpack__"):
+        raise TypeError(
+            f"{op.path}: expected two Tensors, got {type(other).__name__} {describe(other)} with a Tensor; "
+            "use ut.asarray(...)"
+        )
     if made is None:
         return None
     return (first, made) if first is x1 else (made, first)
@@ -69,7 +73,10 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
         array = xp.backend.from_numpy(np.asarray(value), xp.backend.raw_device_of(like._data))
         return scope["wrap"](array, xp, None)
     if isinstance(value, SCALARS) and op.scalars:
-        return scalar_tensor(like._xp, value, like._data)
+        try:
+            return scalar_tensor(like._xp, value, like._data)
+        except OverflowError as error:
+            raise OverflowError(f"{op.path}: {error}, the dtype of the other operand") from None
     return None
 
 
@@ -143,13 +150,51 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
         except ValueError:
             shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
             return ValueError(f"{op.path}({given}): shapes {shapes} do not broadcast")
+    error = _numpy_answer(op, xp, env) or error
     text = str(error).strip().split("\n")[0]
+    if op.path in ("matmul", "vecdot") and isinstance(error, ValueError) and "core dimension" in text:
+        shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
+        text = f"shapes {shapes} do not match: expected the summed axes to be equally long"
     kind: type[Exception] = next((k for k in _KEPT if isinstance(error, k)), ValueError)
     if isinstance(error, np.linalg.LinAlgError) or type(error).__name__ == "LinAlgError":
         kind = np.linalg.LinAlgError
     elif isinstance(error, MemoryError):
         return error
     return kind(f"{op.path}({given}): {text}")
+
+
+def _numpy_answer(op: Op, xp: RawNamespace, env: dict[str, Any]) -> Exception | None:
+    """What NumPy says to arrays of these shapes and dtypes: engines word and class errors differently."""
+    numpy = load_backend("numpy").namespace
+    if xp is numpy:
+        return None
+
+    def stand_in(value: Any) -> Any:
+        if isinstance(value, list):
+            return [stand_in(v) for v in value]
+        if not isinstance(value, xp.backend.array_types):
+            return value
+        return np.broadcast_to(np.zeros((), xp.backend.dtype_of(value).dtype), tuple(value.shape))
+
+    given = {k: stand_in(v) for k, v in env.items() if k != "device"}
+    if given.get("dtype") is not None:
+        given["dtype"] = as_dtype(given["dtype"]).dtype
+    arrays = [a for v in given.values() for a in (v if isinstance(v, list) else [v])]
+    if sum(getattr(a, "size", 0) for a in arrays) > 1_000_000:
+        return None
+    function: Any = numpy
+    for part in op.path.split("."):
+        function = getattr(function, part)
+    try:
+        function(
+            *(given.pop(p) for p in op.positional if p in given),
+            **{k: v for k, v in given.items() if k in op.keyword_only},
+        )
+    except (ValueError, TypeError, IndexError) as error:
+        return None if isinstance(error, np.linalg.LinAlgError) else error
+    except Exception:  # a stand-in of zeros proves nothing
+        return None
+    return None
 
 
 def require_kind(op: str, dtype: Any, kind: str) -> None:

@@ -5,6 +5,7 @@ Standard: Creation Functions.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-def home(device: Any) -> tuple[RawNamespace, Any]:
+def home(device: Any, name: str) -> tuple[RawNamespace, Any]:
     """The namespace and raw device on which to create: the current backend's by default."""
     if device is None:
         return current_backend().namespace, None
-    found = find_device(device)
+    found = find_device(device, op=name)
     return load_backend(found.backend).namespace, found.raw
 
 
 def _make(name: str, shape: Any, dtype: Any, device: Any, *values: Any) -> Tensor:
-    xp, raw = home(device)
+    xp, raw = home(device, name)
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
-    shape = (int(shape),) if hasattr(shape, "__index__") else tuple(int(n) for n in shape)
+    try:
+        lengths = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+        shape = tuple(operator.index(n) for n in lengths)
+    except TypeError:
+        raise TypeError(f"{name}: shape is {shape!r}; expected an integer or a tuple of integers") from None
     if any(n < 0 for n in shape):
         raise ValueError(f"{name}: shape {shape} has a negative length")
     make = getattr(xp, name)
@@ -113,7 +118,7 @@ def arange(
     if dtype is None:
         whole = all(isinstance(v, (int, np.integer)) for v in (start, stop, step))
         dtype = int64 if whole else get_default_dtype()
-    xp, raw = home(device)
+    xp, raw = home(device, "arange")
     values = np.arange(start, stop, step, dtype=as_dtype(dtype).dtype)
     return scope["wrap"](xp.backend.from_numpy(values, raw), xp, None)  # type: ignore[no-any-return]
 
@@ -136,7 +141,7 @@ def linspace(
     """
     if num < 0:
         raise ValueError(f"linspace: num is {num}; expected 0 or more")
-    xp, raw = home(device)
+    xp, raw = home(device, "linspace")
     if dtype is None:
         dtype = default_for("c" if isinstance(start, complex) or isinstance(stop, complex) else "f")
     values = np.linspace(start, stop, num, dtype=as_dtype(dtype).dtype, endpoint=endpoint)
@@ -158,7 +163,7 @@ def eye(
     >>> ut.eye(2).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    xp, raw = home(device)
+    xp, raw = home(device, "eye")
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
     return scope["wrap"](xp.eye(n_rows, n_cols, k=k, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
 
@@ -284,7 +289,7 @@ def asarray(
     if isinstance(obj, (list, tuple)) and _holds_tensors(obj):
         return _from_nested(obj, dtype, device)
     array = _host_array(obj, None if dtype is None else as_dtype(dtype), copy)
-    xp, raw = home(device)
+    xp, raw = home(device, "asarray")
     data = xp.backend.from_numpy(array, raw)
     return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
 
@@ -317,6 +322,9 @@ def _from_nested(obj: Any, dtype: Any, device: Any) -> Tensor:
         part if isinstance(part, scope["Tensor"]) else asarray(part, dtype=dtype, device=device)
         for part in obj
     ]
+    if len(shapes := {part.shape for part in parts}) > 1:
+        found = " and ".join(map(str, sorted(shapes)))
+        raise ValueError(f"asarray: ragged nesting: shapes {found} in one list; expected one shape")
     return _from_tensor(stack(parts), dtype, device, None)
 
 
@@ -327,7 +335,7 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
     try:
         array = np.asarray(obj)
     except ValueError as error:
-        raise ValueError(f"asarray: ragged nesting: {str(error).split('. ')[-1]}") from None
+        raise ValueError(_ragged(obj) or f"asarray: {error}") from None
     if array.dtype.kind not in "biufc":
         raise TypeError(f"asarray: expected numbers, got {type(obj).__name__} with elements of {array.dtype}")
     if (
@@ -348,9 +356,22 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
         if copy is False:
             raise ValueError(f"asarray: copy=False, but {array.dtype} must be copied to become {dtype}")
         array = array.astype(dtype.dtype)
-    elif copy and array is obj or copy and np.shares_memory(array, np.asarray(obj)):
+    elif copy and isinstance(obj, np.ndarray) and np.shares_memory(array, obj):
         array = array.copy()
     return array
+
+
+def _ragged(obj: Any) -> str:
+    """Where nested sequences are not equally long, or empty."""
+    level, depth = [obj], 0
+    while any(isinstance(part, (list, tuple)) for part in level):
+        lengths = sorted({len(part) if isinstance(part, (list, tuple)) else -1 for part in level})
+        if len(lengths) > 1:
+            found = " and ".join("a number" if n < 0 else f"a list of {n}" for n in lengths)
+            return f"asarray: ragged nesting: {found} at depth {depth}; expected lists of one length"
+        level = [item for part in level for item in part]
+        depth += 1
+    return ""
 
 
 def tensor(
@@ -391,11 +412,11 @@ def from_dlpack(x: Any, /, *, device: Device | str | None = None, copy: bool | N
     [0, 1, 2]
     """
     if isinstance(x, scope["Tensor"]):
-        x.__dlpack_device__()
+        x._leave("from_dlpack")
         return _from_tensor(x.detach(), None, device, copy)
     if not hasattr(x, "__dlpack__"):
         raise TypeError(f"from_dlpack: {type(x).__name__} does not export DLPack; use ut.asarray")
-    xp, raw = home(device)
+    xp, raw = home(device, "from_dlpack")
     backend = xp.backend
     own = backend_of(x)
     if own is not None and device is None:

@@ -199,8 +199,15 @@ _BOUNDS = (int, type(None))
 
 
 def explain_key(x: Tensor, key: Any, error: Exception) -> Exception:
-    """An engine's indexing error as ours: the key, the shape, and what is out of range."""
+    """An engine's error at `x[key]` as ours, worded as NumPy does: the key, the shape, what is wrong."""
     parts = key if type(key) is tuple else (key,)
-    shown = ", ".join(describe(p) for p in parts)
-    kind = error.__class__ if isinstance(error, (IndexError, TypeError, NotImplementedError)) else IndexError
-    return kind(f"x[{shown}] of shape {x.shape}: {str(error).splitlines()[0] if str(error) else 'bad index'}")
+    where = f"x[{', '.join(describe(p) for p in parts)}] of shape {x.shape}"
+    to_numpy, arrays = x._xp.backend.to_numpy, x._xp.backend.array_types
+    plain = tuple(to_numpy(p) if isinstance(p, arrays) else p for p in parts)
+    try:
+        selected = np.broadcast_to(np.zeros(()), x.shape)[plain].shape
+    except IndexError as reference:
+        return IndexError(f"{where}: {reference}")
+    text = str(error).partition("\n")[0] or type(error).__name__
+    kind = type(error) if isinstance(error, (TypeError, NotImplementedError, MemoryError)) else ValueError
+    return kind(f"{where} selects shape {selected}: {text}")
