@@ -5,38 +5,19 @@ The engine's own gradients are not used: arrays here never require them.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.torch as compat
 import numpy as np
 import torch
 import unitensor_torch_indexing as indexing
-from unitensor_torch_unsigned import (
-    LOWEST,
-    SIGNED,
-    as_is,
-    binary,
-    bits,
-    general,
-    integer_divmod,
-    integer_pow,
-    narrow,
-    ordered,
-    right_shift,
-    stand_in,
-    unary,
-    unordered,
-    wide,
-)
+from unitensor_torch_elementwise import Elementwise
+from unitensor_torch_functions import Functions
 
 from unitensor import Backend
 
-UNSIGNED = frozenset({torch.uint8, *SIGNED})
 
-
-class TorchBackend(Backend):
+class TorchBackend(Elementwise, Functions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"

@@ -43,7 +43,7 @@ def prepare(x: Any, key: Any) -> tuple[tuple[Any, ...], bool]:
         if isinstance(part, torch.Tensor) and part.dtype is not torch.bool:
             parts[i] = part.to(torch.int64)
     advanced = any(
-        type(p) is bool or isinstance(p, torch.Tensor) and (p.ndim or p.dtype is torch.bool) for p in parts
+        type(p) is bool or (isinstance(p, torch.Tensor) and (p.ndim or p.dtype is torch.bool)) for p in parts
     )
     if advanced:
         for i, part in enumerate(parts):
@@ -127,7 +127,9 @@ def write(a: Any, key: Any, value: Any) -> Any:
     parts, scalar = prepare(a, key)
     if scalar or any(type(part) is slice and (part.step or 1) < 0 for part in parts):
         where = positions(a, key)
-        target.put_(where, source.reshape(source.shape[-where.ndim :] if where.ndim else ()).expand(where.shape))
+        target.put_(
+            where, source.reshape(source.shape[-where.ndim :] if where.ndim else ()).expand(where.shape)
+        )
     else:
         target[parts] = source
     return a

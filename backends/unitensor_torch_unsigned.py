@@ -54,7 +54,9 @@ def half(x: Any) -> Any:
     return x.to(torch.float32)
 
 
-def stand_in(f: Function, args: tuple[Any, ...], options: dict[str, Any], encode: Function, decode: Function) -> Any:
+def stand_in(
+    f: Function, args: tuple[Any, ...], options: dict[str, Any], encode: Function, decode: Function
+) -> Any:
     """What f gives where torch has no kernel for the dtype; else the error goes on.
 
     Half precision is computed in float32, booleans in int32, as NumPy has them.
@@ -63,7 +65,7 @@ def stand_in(f: Function, args: tuple[Any, ...], options: dict[str, Any], encode
     if dtype in (torch.float16, torch.bfloat16):
         encode, decode = half, lambda r, d: r.to(d) if r.dtype is torch.float32 else r
     elif dtype not in SIGNED:
-        raise  # noqa: PLE0704 -- called while an error of torch is handled
+        raise  # the error of torch that is being handled
     coded = [encode(a) if isinstance(a, torch.Tensor) and a.dtype is dtype else a for a in args]
     return decode(f(*coded, **options), dtype)
 
