@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import _graph
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 
 def surface(xp: Any, g: Any) -> Any:
     """Between the plain transpose used inside and the gradient users see: its conjugate."""
-    return xp.conj(g) if is_complex(as_dtype(g.dtype)) else g
+    return xp.conj(g) if complex_dtype(g.dtype) else g
+
+
+@lru_cache(maxsize=None)
+def complex_dtype(dtype: Any) -> bool:
+    """Whether a dtype, ours or an engine's, is complex."""
+    return is_complex(as_dtype(dtype))
 
 
 def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
     """The cotangent to start from: the one given, checked, or 1 for a single element."""
-    from ._ops.creation import ones_like
-
     if y._node is None:
         raise GradientError(
             f"{what}: the Tensor has no graph: no leaf with requires_grad=True went into it, "
@@ -36,13 +41,13 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
                 f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
                 "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
             )
-        return ones_like(y.detach())
-    if g.shape != y.shape or g._xp is not y._xp:
+        return scope["tensors"].ones_like(scope["wrap"](y._data, y._xp, None))  # type: ignore[no-any-return]
+    if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
             f"{what}: the cotangent is {describe(g)} on {g.backend!r}; "
             f"expected shape {y.shape} on {y.backend!r}"
         )
-    if g.dtype is not y.dtype:
+    if g._data.dtype != y._data.dtype:
         g = g.astype(y.dtype)
     return surface(scope["tensors"], g)  # type: ignore[no-any-return]
 
@@ -80,8 +85,9 @@ def backward(
     seen: set[int] = set()
     with _graph._lock:
         for node, g in leaves.values():
-            g = surface(scope["tensors"], g)
             xp = g._xp
+            if complex_dtype(g._data.dtype):
+                g = scope["tensors"].conj(g)
             if node[4] is None:
                 # Two leaves, or a leaf and the caller, must not share one array.
                 if (

@@ -296,7 +296,9 @@ def propagate(
             pending[node[0]] = [node, g]
             heappush(heap, -node[0])
     node, g = pending.pop(-heappop(heap))
+    add = xp.add
     careful = False
+    plain = apply is None
     saved: Any = None
     consumed: list[list[Any]] = []
     while True:
@@ -312,6 +314,7 @@ def propagate(
                 raise freed(node)
             elif apply is not None:
                 careful = True
+                plain = False
             elif saved is None:
                 copied = {s: list(cell) for s, cell in pending.items()}
                 saved = (copied, list(heap), dict(leaves), node, g)
@@ -319,20 +322,18 @@ def propagate(
             if edge is None:
                 continue
             parent, rule, residual = edge
-            if careful:
+            if plain:
+                gp = g if rule is None else rule(xp, g, residual)
+            elif careful:
                 gp = apply_carefully(xp, apply, node, edge, g)
-            elif apply is not None:
-                gp = apply(node, edge, g)
-            elif rule is None:
-                gp = g
             else:
-                gp = rule(xp, g, residual)
+                gp = apply(node, edge, g)  # type: ignore[misc]  # not None where not plain
             s = parent[0]
             if s == newest:
-                hand_g = accumulate(xp, hand_g, gp)
+                hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
             elif s in pending:
                 cell = pending[s]
-                cell[1] = accumulate(xp, cell[1], gp)
+                cell[1] = add(cell[1], gp) if type(gp) is not tuple else accumulate(xp, cell[1], gp)
             elif s > newest:
                 if newest:
                     pending[newest] = [hand, hand_g]
@@ -357,6 +358,7 @@ def propagate(
         elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
             pending, heap, leaves, node, g = saved
             careful = True
+            plain = False
         else:
             for node in consumed:
                 node[3] = None

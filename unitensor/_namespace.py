@@ -1,62 +1,53 @@
 """An engine's functions over its own arrays, with one meaning on every engine.
 
-Each function is found once, at first use: the plugin's override, else the engine's own. Where
+Each function is found once: the plugin's override, else the engine's own. Where
 an engine's promotion is not NumPy's, inputs are cast to the dtype that the front end decides.
 Gradient rules and wrappers run on this namespace.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._backend import Backend
 from ._dtypes import DType, as_dtype, float64, promote, promote_scalar, to_floating
-from ._op import Op, table
+from ._op import Op, namespaces, table
 
 SCALARS = frozenset({bool, int, float, complex})
 
 
+#: Functions that are not ops but that the front end calls on engine arrays.
+PLAIN = ("arange", "asarray", "empty", "eye", "full", "ones", "zeros")
+
 class RawNamespace:
-    """The functions of one backend, by attribute; `linalg`, `fft` and `special` are inside."""
+    """The functions of one backend, by attribute; `linalg`, `fft` and `special` are inside.
 
-    def __init__(self, backend: Backend, module: str = "") -> None:
+    All are plain attributes, because a `__getattr__` would slow down every look-up.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self.module = module
-        if module:
-            return
         self.array = backend.array_types[0]
-        self.copies_views = not backend.shares_views
         self.scalar_tensors: dict[Any, Any] = {}
-        self._casts: dict[Any, Any] = {}
-        for extension in ("linalg", "fft", "special"):
-            setattr(self, extension, RawNamespace(backend, extension))
+        self.linalg, self.fft, self.special = Extension(), Extension(), Extension()
+        for name in PLAIN:
+            setattr(self, name, find(backend, name, None, self))
+        for made in table.values():
+            self.install(made)
+        namespaces.append(self)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        path = f"{self.module}.{name}" if self.module else name
-        made = table.get(path)
-        function = self._find(name, path)
-        if made is not None and not self.backend.numpy_rules:
-            function = adapt(made, function, self.backend)
-        setattr(self, name, function)
-        return function
-
-    def _find(self, name: str, path: str) -> Callable[..., Any]:
-        override = path.replace(".", "_")
-        if hasattr(type(self.backend), override) and not hasattr(Backend, override):
-            return getattr(self.backend, override)  # type: ignore[no-any-return]
-        home = self.backend.xp
-        if self.module:
-            home = getattr(home, self.module, None)
-        found = getattr(home, name, None)
-        if found is None and (made := table.get(path)) is not None and made.fallback is not None:
-            fallback, raw = made.fallback, self.backend.namespace
-            return lambda *args, **kwargs: fallback(raw, *args, **kwargs)
-        if found is None:
-            raise NotImplementedError(f"backend {self.backend.name!r} has no {path}")
-        return found  # type: ignore[no-any-return]
+    def install(self, made: Op) -> None:
+        """Find the engine's function for an op, cast to common dtypes where the engine would not."""
+        function = find(self.backend, made.path, made, self)
+        if not self.backend.numpy_rules:
+            function = adapt(made, function, self)
+        setattr(getattr(self, made.module) if made.module else self, made.name, function)
 
     def isdtype(self, dtype: Any, kind: Any) -> bool:
         """Whether an engine's dtype is of one of the standard's kinds."""
@@ -133,9 +124,37 @@ def to_float64(dtype: DType) -> DType:
     return float64 if dtype.kind in "biu" else dtype
 
 
-def adapt(made: Op, f: Callable[..., Any], backend: Backend) -> Callable[..., Any]:
+class Extension:
+    """The functions of an extension of the standard."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Callable[..., Any]:
+    """The plugin's override of a function, else the engine's own, else the op's fallback."""
+    override = path.replace(".", "_")
+    if hasattr(type(backend), override) and not hasattr(Backend, override):
+        return getattr(backend, override)  # type: ignore[no-any-return]  # an engine is untyped
+    if made is None or made.public:  # a private op is no function of the engine, even of that name
+        home = backend.xp
+        for part in path.split("."):
+            home = getattr(home, part, None)
+        if home is not None:
+            return home  # type: ignore[no-any-return]  # likewise
+    if made is not None and made.fallback is not None:
+        return functools.partial(made.fallback, xp)
+
+    def missing(*args: Any, **options: Any) -> Any:
+        raise NotImplementedError(f"backend {backend.name!r} has no {path}")
+
+    return missing
+
+
+def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., Any]:
     """A function that casts what promotes together before it calls the engine's."""
-    xp = backend.namespace
+    backend = xp.backend
     floating = {"float": to_floating, "float64": to_float64}.get(made.result)
     if made.sequence:
         if not made.promote:

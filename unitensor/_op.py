@@ -18,6 +18,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Every op by its path: `exp`, `linalg.qr`, `fft.rfft`.
 table: dict[str, Op] = {}
 
+#: The namespaces of the backends in use, which an op declared later is added to.
+namespaces: list[Any] = []
+
 #: Globals of the compiled wrappers.
 scope: dict[str, Any] = {}
 
@@ -208,6 +211,8 @@ def op(
         if made.path in table:
             raise TypeError(f"op {made.path} is declared twice")
         table[made.path] = made
+        for xp in namespaces:
+            xp.install(made)
         made.function = _lazy(stub, lambda: _compile(made, ""))
         return cast(F, made.function)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from . import _graph, _writing
 from ._backend import current_backend, find_device, load_backend
+from ._backward import add_hook, backward, move_node
 from ._devices import Device
-from ._dtypes import DType, as_dtype, is_complex, is_inexact
+from ._dtypes import DType, as_dtype, is_inexact
 from ._errors import describe
 from ._graph import LEAF, GradientError, new_leaf
 from ._op import operators, scope
@@ -43,6 +44,9 @@ class Tensor:
     and the functions of the namespace as methods.
     """
 
+    # `_base` and `_views` are set in views only; there is no `__getattr__` to give them defaults,
+    # because one would slow down every look-up.
+
     __slots__ = ("__weakref__", "_base", "_data", "_node", "_views", "_xp")
 
     _data: Any
@@ -52,11 +56,6 @@ class Tensor:
     _views: Any
 
     __array_ufunc__ = None
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("_base", "_views"):
-            return None
-        raise AttributeError(f"'Tensor' object has no attribute {name!r}")
 
     # What it is -----------------------------------------------------------------------------
 
@@ -219,8 +218,6 @@ class Tensor:
         >>> x.grad.tolist()
         [2.0, 4.0]
         """
-        from ._backward import backward
-
         backward([self], [gradient], retain_graph=retain_graph, create_graph=create_graph)
 
     def detach(self) -> Tensor:
@@ -245,8 +242,6 @@ class Tensor:
         >>> x.grad.item()
         30.0
         """
-        from ._backward import add_hook
-
         add_hook(self, hook)
 
     # Leaving the Tensor -------------------------------------------------------------------------
@@ -376,7 +371,7 @@ class Tensor:
             dtype = as_dtype(target)
         out = self
         if device is not None:
-            out = _move(out, find_device(device, self._xp.backend))
+            out = _move(out, find_device(device, self._xp.backend, "to"))
         if dtype is not None and out.dtype is not as_dtype(dtype):
             out = data_types.astype(out, as_dtype(dtype))
         return out.clone() if copy and out is self else out
@@ -385,7 +380,7 @@ class Tensor:
         """On another device (the standard's name for `to`)."""
         if stream is not None and self.device.kind == "cpu":
             raise ValueError("to_device: stream is for devices that have streams")
-        return _move(self, find_device(device, self._xp.backend))
+        return _move(self, find_device(device, self._xp.backend, "to"))
 
     def cpu(self) -> Tensor:
         """On the CPU, on the same backend if it has one, else on NumPy."""
@@ -718,8 +713,6 @@ def _move(x: Tensor, device: Device) -> Tensor:
         data = target.import_array(source, x._data, device.raw)
     out = _wrap(data, target.namespace, None)
     if x._node is not None and (not scope["special"] or _graph.is_grad_enabled()):
-        from ._backward import move_node
-
         out._node = move_node(x, out)
     return out
 
@@ -731,11 +724,6 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
         home = current_backend().devices()[0]
     x = creation.asarray(array, dtype=as_dtype(dtype), device=home)
     return x.requires_grad_() if requires_grad else x
-
-
-def complex_surface(g: Tensor) -> Tensor:
-    """Between the plain transpose used inside and the gradient that users see: its conjugate."""
-    return elementwise.conj(g) if is_complex(g.dtype) else g
 
 
 scope["Tensor"] = Tensor
