@@ -423,9 +423,7 @@ def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: 
         return value if len(values) == 1 else tuple(values)
 
     clean = plain(g, packed(xp.where(finite, y, xp.zeros_like(y))))
-    hits = plain(
-        xp.astype(xp.not_equal(g, 0), g.dtype), packed(xp.astype(xp.logical_not(finite), y.dtype))
-    )
+    hits = plain(xp.astype(xp.not_equal(g, 0), g.dtype), packed(xp.astype(xp.logical_not(finite), y.dtype)))
     return xp.where(xp.equal(hits, 0), clean, xp.full_like(clean, float("nan")))
 
 
@@ -465,7 +463,7 @@ def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
                 value = tuple(make(a, xp, p) for a, p in zip(value, _output_nodes(node, xp, value)))
             else:
                 value = make(value, xp, node)
-        elif name in rule.op.inputs and value is not None:
+        elif name in rule.op.inputs and value is not None and type(value) is not int:
             edge = node[3][rule.op.inputs.index(name)]
             value = make(value, xp, None if edge is None else edge[0])
         named.append(value)

@@ -37,10 +37,20 @@ def lift_all(op: Op, *values: Any) -> tuple[Any, ...]:
             + ", ".join(f"{type(v).__name__} {describe(v)}" for v in values)
             + "; use ut.asarray(...)"
         )
+    # A scalar takes the dtype of the arrays that it meets: of `where`, not the condition's.
+    like = next(
+        (v for x, v in zip(op.inputs, values) if x in op.promote and isinstance(v, tensor_type)), first
+    )
     lifted = []
     for name, value in zip(op.inputs, values):
-        made = value if value is None and name in op.defaults else _lift_one(op, value, first)
-        if made is None and value is not None:
+        if value is None and name in op.defaults:
+            lifted.append(None)
+            continue
+        if name in op.plain and isinstance(value, int):
+            lifted.append(int(value))
+            continue
+        made = _lift_one(op, value, like)
+        if made is None:
             raise TypeError(
                 f"{op.path}: {name} is {type(value).__name__} {describe(value)}; expected a Tensor"
                 + (" or a Python scalar" if op.scalars else "")
@@ -133,7 +143,7 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
     """An engine's error as ours: the op, what it was given, and what was wrong with it."""
     inputs = {k: v for k, v in env.items() if k in op.inputs and v is not None}
     given = ", ".join(f"{k}={describe(v)}" for k, v in env.items() if v is not None or k in op.inputs)
-    arrays = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v])]
+    arrays = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v]) if type(a) is not int]
     dtypes = [xp.backend.dtype_of(a) for a in arrays]
     allowed = KINDS.get(op.dtypes, ())
     if (

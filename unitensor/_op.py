@@ -88,6 +88,7 @@ class Op:
         result: str,
         promote: tuple[str, ...] | None,
         scalars: bool,
+        plain: tuple[str, ...],
         outputs: Any,
         view: bool,
         selects: bool,
@@ -120,6 +121,7 @@ class Op:
         self.result = result
         self.promote = inputs if promote is None else promote
         self.scalars = scalars
+        self.plain = plain
         self.outputs = outputs
         self.view = view
         self.selects = selects
@@ -156,6 +158,7 @@ def op(
     result: str = "same",
     promote: tuple[str, ...] | None = None,
     scalars: bool = False,
+    plain: tuple[str, ...] = (),
     outputs: Any = None,
     view: bool = False,
     selects: bool = False,
@@ -178,6 +181,7 @@ def op(
     result: "same" as the promoted inputs, "float" (integers become floating), "bool", "real".
     promote: the inputs that meet in one dtype; by default all.
     scalars: whether inputs may be Python scalars.
+    plain: the inputs that may be Python integers and then reach the engine as such.
     outputs: the named tuple of a multi-output op.
     view: whether the result is a view of x.
     selects: whether a zero cotangent that it passes on means "not selected".
@@ -200,6 +204,7 @@ def op(
             result=result,
             promote=promote,
             scalars=scalars,
+            plain=plain,
             outputs=outputs,
             view=view,
             selects=selects,

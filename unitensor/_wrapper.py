@@ -138,11 +138,14 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
         lines.append(f"    xp = {required[0]}._xp")
         for x in required[1:]:
             lines += [
-                f"    if {x}._xp is not xp:",
+                f"    if {x}._xp is not xp:"
+                if x not in made.plain
+                else f"    if type({x}) is not int and {x}._xp is not xp:",
                 f"        raise two_backends({op}, {required[0]}, {x})",
             ]
     for x in required:
-        lines.append(f"    a_{x} = {x}._data")
+        value = f"{x} if type({x}) is int else {x}._data" if x in made.plain else f"{x}._data"
+        lines.append(f"    a_{x} = {value}")
     for x in optional:
         lines.append(f"    a_{x} = None if {x} is None else {x}._data")
     return lines

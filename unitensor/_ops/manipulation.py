@@ -160,7 +160,14 @@ def _repeat_rule(xp: Any, g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:
     return xp.scatter_add(g, key, tuple(x_shape))
 
 
-@op(inputs=("x", "repeats"), grad={"x": _repeat_rule}, linear="each", dtypes="all", promote=())
+@op(
+    inputs=("x", "repeats"),
+    grad={"x": _repeat_rule},
+    linear="each",
+    dtypes="all",
+    promote=(),
+    plain=("repeats",),
+)
 def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
     """Each element repeated, all the same number of times or each its own.
 
