@@ -1,0 +1,374 @@
+"""Factors and singular values of matrices; eigenvalues are in `eigenvalues.py`.
+
+Standard: Linear Algebra Extension. All take stacks of matrices in their last two axes.
+
+Factors that are unique only up to a sign or phase (or, for the last columns of complete factors,
+up to a rotation) have a gradient only where the result does not depend on that choice; where it
+does, the backward pass raises GradientError.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from .._graph import GradientError
+from .._op import op
+from .elementwise import is_complex
+from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
+
+
+class QRResult(NamedTuple):
+    """Orthonormal columns and an upper triangular matrix."""
+
+    Q: Tensor
+    R: Tensor
+
+
+class SVDResult(NamedTuple):
+    """Left singular vectors in columns, singular values in descending order, right ones in rows."""
+
+    U: Tensor
+    S: Tensor
+    Vh: Tensor
+
+
+def filled(xp: Any, g: Any, out: Any) -> tuple[Any, ...]:
+    """The cotangents of an op with several outputs, conjugated; zeros where nothing came back."""
+    return tuple(xp.zeros_like(y) if c is None else conj(xp, c) for c, y in zip(g, out))
+
+
+def hermitian(xp: Any, x: Any) -> Any:
+    """The Hermitian part of each matrix."""
+    return xp.divide(xp.add(x, adjoint(xp, x)), 2)
+
+
+def _skew(xp: Any, x: Any) -> Any:
+    return xp.subtract(x, adjoint(xp, x))
+
+
+def _divide_right(xp: Any, y: Any, x: Any) -> Any:
+    """y x⁻¹."""
+    return xp.matrix_transpose(xp.linalg.solve(xp.matrix_transpose(x), xp.matrix_transpose(y)))
+
+
+def inverse_gaps(xp: Any, values: Any) -> Any:
+    """1 / (values[j] - values[i]), on the diagonal 0."""
+    gaps = xp.subtract(row(xp, values), column(xp, values))
+    eye = diagonal_matrix(xp, xp.ones_like(values))
+    return xp.subtract(xp.divide(1, xp.add(gaps, eye)), eye)
+
+
+def _columns(xp: Any, x: Any, start: int, stop: int) -> Any:
+    lead = (slice(None),) * (len(x.shape) - 1)
+    return xp.getitem(x, (*lead, slice(start, stop)))
+
+
+def _rows(xp: Any, x: Any, start: int, stop: int) -> Any:
+    lead = (slice(None),) * (len(x.shape) - 2)
+    return xp.getitem(x, (*lead, slice(start, stop)))
+
+
+# The freedom of choice -----------------------------------------------------------------------------
+
+
+def _settled(xp: Any, x: Any, doubt: Any, what: str) -> Any:
+    """x, if `doubt` is zero to rounding; arrays without values (inside a trace) pass."""
+    try:
+        size, loose = (xp.backend.to_numpy(a) for a in (x, doubt))
+    except Exception:  # each engine has its own error for an array that has no values yet
+        return x
+    bound = 1e3 * float(np.sqrt(np.finfo(loose.dtype).eps)) * np.max(np.abs(size), initial=0.0)
+    if np.max(np.abs(loose), initial=0.0) > bound:
+        raise GradientError(f"{what}, so its gradient is not defined")
+    return x
+
+
+@op(
+    module="linalg",
+    inputs=("x", "doubt"),
+    promote=(),
+    grad={"x": lambda xp, g: g},
+    jvp={"x": lambda xp, g: g},
+    public=False,
+    fallback=_settled,
+)
+def settled(x: Tensor, doubt: Tensor, /, what: str) -> Tensor:
+    """x, once it is seen that a result does not depend on a free choice: that `doubt` is zero."""
+
+
+def same_phase(xp: Any, g: Any, turn: Any, what: str) -> Any:
+    """g, checked: turning the phase of a column must not change the result."""
+    if not is_complex(xp, turn):
+        return g
+    return xp.linalg.settled(
+        g,
+        xp.imag(xp.linalg.diagonal(turn)),
+        f"{what}: the result depends on the phases of the vectors, which are arbitrary",
+    )
+
+
+def _same_span(xp: Any, g: Any, basis: Any, what: str) -> Any:
+    """g, checked: rotating the columns of a basis among themselves must not change the result."""
+    return xp.linalg.settled(
+        g,
+        xp.abs(_skew(xp, xp.matmul(adjoint(xp, basis), g))),
+        f"{what}: the result depends on the last columns of a complete factor, an arbitrary basis",
+    )
+
+
+# Cholesky ------------------------------------------------------------------------------------------
+
+
+def _half_lower(xp: Any, x: Any) -> Any:
+    return xp.divide(xp.add(xp.tril(x), xp.tril(x, k=-1)), 2)
+
+
+def _cholesky_rule(xp: Any, g: Any, out: Any, upper: Any) -> Any:
+    if upper:
+        g, out = adjoint(xp, g), adjoint(xp, out)
+    inner = _half_lower(xp, xp.matmul(xp.matrix_transpose(out), g))
+    half = xp.linalg.solve(xp.matrix_transpose(out), inner)
+    return hermitian(xp, _divide_right(xp, half, conj(xp, out)))
+
+
+def _cholesky_jvp(xp: Any, g: Any, out: Any, upper: Any) -> Any:
+    lower = adjoint(xp, out) if upper else out
+    inner = xp.linalg.solve(lower, _divide_right(xp, hermitian(xp, g), adjoint(xp, lower)))
+    tangent = xp.matmul(lower, _half_lower(xp, inner))
+    return adjoint(xp, tangent) if upper else tangent
+
+
+@op(
+    module="linalg",
+    grad={"x": _cholesky_rule},
+    jvp={"x": _cholesky_jvp},
+    dtypes="floating",
+    result="float64",
+)
+def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
+    """The lower (upper) triangular factor of each Hermitian positive-definite matrix.
+
+    x is read as Hermitian, and its gradient is Hermitian.
+
+    >>> import unitensor as ut
+    >>> ut.linalg.cholesky(ut.asarray([[4.0, 2.0], [2.0, 2.0]])).tolist()
+    [[2.0, 0.0], [1.0, 1.0]]
+    """
+
+
+# QR ------------------------------------------------------------------------------------------------
+
+
+def _qr_tall(xp: Any, gq: Any, gr: Any, q: Any, r: Any) -> Any:
+    inner = xp.subtract(xp.matmul(gr, adjoint(xp, r)), xp.matmul(adjoint(xp, q), gq))
+    above, own = xp.triu(inner, k=1), xp.linalg.diagonal(inner)
+    own = diagonal_matrix(xp, xp.real(own) if is_complex(xp, own) else own)
+    both = xp.add(xp.add(above, adjoint(xp, above)), own)
+    return _divide_right(xp, xp.add(gq, xp.matmul(q, both)), adjoint(xp, r))
+
+
+def _qr_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    gq, gr = filled(xp, g, out)
+    q, r = out
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    if q.shape[-1] > k:
+        # A complete factor: what the last columns ask is asked of the span of the first.
+        last, g_last = _columns(xp, q, k, m), _columns(xp, gq, k, m)
+        g_last = _same_span(xp, g_last, last, "linalg.qr")
+        q, r, gr = _columns(xp, q, 0, k), _rows(xp, r, 0, k), _rows(xp, gr, 0, k)
+        gq = xp.subtract(_columns(xp, gq, 0, k), product(xp, last, adjoint(xp, g_last), q))
+    if m >= n:
+        return conj(xp, _qr_tall(xp, gq, gr, q, r))
+    # A wide matrix: its first columns have factors q and r1, the others are q @ r2.
+    others, g_others = _columns(xp, x, m, n), _columns(xp, gr, m, n)
+    gq = xp.add(gq, xp.matmul(others, adjoint(xp, g_others)))
+    first = _qr_tall(xp, gq, _columns(xp, gr, 0, m), q, _columns(xp, r, 0, m))
+    return conj(xp, xp.concat([first, xp.matmul(q, g_others)], axis=-1))
+
+
+def _qr_jvp(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    q, r = out
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    square = _columns(xp, _rows(xp, r, 0, k), 0, k)
+    moved = _divide_right(xp, _columns(xp, g, 0, k), square)
+    all_inner = xp.matmul(adjoint(xp, q), moved)
+    inner = _rows(xp, all_inner, 0, k)
+    below = xp.tril(inner, k=-1)
+    turn = xp.subtract(below, adjoint(xp, below))
+    if is_complex(xp, x):
+        own = xp.linalg.diagonal(inner)
+        turn = xp.add(turn, diagonal_matrix(xp, xp.divide(xp.subtract(own, xp.conj(own)), 2)))
+    first = _columns(xp, q, 0, k)
+    dq = xp.add(xp.matmul(first, turn), xp.subtract(moved, xp.matmul(first, inner)))
+    dr = xp.matmul(xp.subtract(inner, turn), square)
+    if n > m:
+        rest = xp.matmul(adjoint(xp, q), _columns(xp, g, m, n))
+        rest = xp.subtract(rest, xp.matmul(turn, _columns(xp, r, m, n)))
+        dr = xp.concat([dr, rest], axis=-1)
+    if q.shape[-1] > k:
+        outer = _rows(xp, all_inner, k, m)
+        dq = xp.concat([dq, xp.negative(xp.matmul(first, adjoint(xp, outer)))], axis=-1)
+        dr = xp.concat([dr, xp.zeros_like(_rows(xp, r, k, m))], axis=-2)
+    return dq, dr
+
+
+@op(
+    module="linalg",
+    grad={"x": _qr_rule},
+    jvp={"x": _qr_jvp},
+    dtypes="floating",
+    result="float64",
+    outputs=QRResult,
+    notes="the first min(M, N) columns must be independent",
+)
+def qr(x: Tensor, /, *, mode: Literal["reduced", "complete"] = "reduced") -> QRResult:
+    """Orthonormal columns Q and an upper triangular R with Q @ R = x; Q square if "complete".
+
+    >>> import unitensor as ut
+    >>> q, r = ut.linalg.qr(ut.ones((3, 2)))
+    >>> q.shape, r.shape
+    ((3, 2), (2, 2))
+    """
+
+
+# Singular values -----------------------------------------------------------------------------------
+
+
+def outer_sum(xp: Any, u: Any, weights: Any, vh: Any) -> Any:
+    """The cotangent of x that moves each singular value by a weight."""
+    return conj(xp, xp.matmul(xp.multiply(u, row(xp, weights)), vh))
+
+
+def _svdvals_rule(xp: Any, g: Any, x: Any) -> Any:
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    return outer_sum(xp, u, xp.multiply(g, xp.sign(s)), vh)
+
+
+def _svdvals_jvp(xp: Any, g: Any, x: Any) -> Any:
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    inner = xp.sum(xp.multiply(conj(xp, u), xp.matmul(g, adjoint(xp, vh))), axis=-2)
+    return xp.multiply(xp.real(inner) if is_complex(xp, x) else inner, xp.sign(s))
+
+
+@op(
+    module="linalg",
+    grad={"x": _svdvals_rule},
+    jvp={"x": _svdvals_jvp},
+    dtypes="floating",
+    result="float64",
+    notes="a singular value of exactly 0: 0",
+)
+def svdvals(x: Tensor, /) -> Tensor:
+    """The singular values of each matrix, in descending order.
+
+    >>> import unitensor as ut
+    >>> ut.round(ut.linalg.svdvals(ut.asarray([[0.0, 2.0], [-3.0, 0.0]]))).tolist()
+    [3.0, 2.0]
+    """
+
+
+def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    u, s, vh = out
+    if g[0] is None and g[2] is None:
+        k = s.shape[-1]
+        u, vh = _columns(xp, u, 0, k), _rows(xp, vh, 0, k)
+        return outer_sum(xp, u, xp.multiply(g[1], xp.sign(s)), vh)
+    gu, gs, gvh = filled(xp, g, out)
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    v, gv = adjoint(xp, vh), adjoint(xp, gvh)
+    u, gu = _reduced(xp, u, gu, k, "U")
+    v, gv = _reduced(xp, v, gv, k, "Vh")
+    left, right = xp.matmul(adjoint(xp, u), gu), xp.matmul(adjoint(xp, v), gv)
+    gu = same_phase(xp, gu, xp.add(left, right), "linalg.svd")
+    skew_left, skew_right = _skew(xp, left), _skew(xp, right)
+    gaps = inverse_gaps(xp, xp.square(s))
+    inner = xp.multiply(xp.multiply(skew_left, gaps), row(xp, s))
+    inner = xp.add(inner, xp.multiply(column(xp, s), xp.multiply(skew_right, gaps)))
+    inner = xp.add(inner, diagonal_matrix(xp, gs))
+    if is_complex(xp, x):
+        twist = xp.linalg.diagonal(xp.subtract(skew_left, skew_right))
+        inner = xp.add(inner, diagonal_matrix(xp, xp.divide(twist, xp.multiply(s, 4))))
+    total = product(xp, u, inner, adjoint(xp, v))
+    if m > k:
+        off = xp.divide(xp.subtract(gu, xp.matmul(u, left)), row(xp, s))
+        total = xp.add(total, xp.matmul(off, adjoint(xp, v)))
+    if n > k:
+        off = xp.divide(xp.subtract(gv, xp.matmul(v, right)), row(xp, s))
+        total = xp.add(total, xp.matmul(u, adjoint(xp, off)))
+    return conj(xp, total)
+
+
+def _reduced(xp: Any, vectors: Any, g: Any, k: int, name: str) -> tuple[Any, Any]:
+    """The first k singular vectors; what is asked of the others is asked of the first's span."""
+    n = vectors.shape[-1]
+    if n == k:
+        return vectors, g
+    first, last = _columns(xp, vectors, 0, k), _columns(xp, vectors, k, n)
+    g_last = _same_span(xp, _columns(xp, g, k, n), last, f"linalg.svd: {name}")
+    return first, xp.subtract(_columns(xp, g, 0, k), product(xp, last, adjoint(xp, g_last), first))
+
+
+def _svd_jvp(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    u, s, vh = out
+    m, n = x.shape[-2:]
+    k = min(m, n)
+    v = adjoint(xp, vh)
+    u1, v1 = _columns(xp, u, 0, k), _columns(xp, v, 0, k)
+    inner = product(xp, adjoint(xp, u1), g, v1)
+    innerh = adjoint(xp, inner)
+    gaps = inverse_gaps(xp, xp.square(s))
+    turn_u = xp.add(xp.multiply(inner, row(xp, s)), xp.multiply(column(xp, s), innerh))
+    turn_v = xp.add(xp.multiply(column(xp, s), inner), xp.multiply(innerh, row(xp, s)))
+    turn_u, turn_v = xp.multiply(gaps, turn_u), xp.multiply(gaps, turn_v)
+    ds = xp.linalg.diagonal(inner)
+    if is_complex(xp, x):
+        twist = xp.divide(xp.subtract(ds, xp.conj(ds)), xp.multiply(s, 4))
+        twist = diagonal_matrix(xp, twist)
+        turn_u, turn_v = xp.add(turn_u, twist), xp.subtract(turn_v, twist)
+        ds = xp.real(ds)
+    du = _moved(xp, u, u1, xp.matmul(g, v1), xp.matmul(u1, inner), turn_u, s)
+    dv = _moved(xp, v, v1, xp.matmul(adjoint(xp, g), u1), xp.matmul(v1, innerh), turn_v, s)
+    return du, ds, adjoint(xp, dv)
+
+
+def _moved(xp: Any, vectors: Any, first: Any, moved: Any, inside: Any, turn: Any, s: Any) -> Any:
+    """The tangent of singular vectors: a turn among themselves, and out of their span."""
+    k, n = first.shape[-1], vectors.shape[-1]
+    tangent = xp.matmul(first, turn)
+    if first.shape[-2] > k:
+        tangent = xp.add(tangent, xp.divide(xp.subtract(moved, inside), row(xp, s)))
+    if n > k:
+        last = _columns(xp, vectors, k, n)
+        back = xp.matmul(adjoint(xp, tangent), last)
+        tangent = xp.concat([tangent, xp.negative(xp.matmul(first, back))], axis=-1)
+    return tangent
+
+
+@op(
+    module="linalg",
+    grad={"x": _svd_rule},
+    jvp={"x": _svd_jvp},
+    dtypes="floating",
+    result="float64",
+    outputs=SVDResult,
+    notes="equal singular values: infinite or NaN in U and Vh; a result that depends on the "
+    "signs, phases or null-space bases: GradientError",
+)
+def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
+    """Singular vectors and values of each matrix: U @ diag(S) @ Vh = x.
+
+    With `full_matrices` U and Vh are square, else they have min(M, N) vectors.
+
+    >>> import unitensor as ut
+    >>> u, s, vh = ut.linalg.svd(ut.ones((3, 2)), full_matrices=False)
+    >>> u.shape, s.shape, vh.shape
+    ((3, 2), (2,), (2, 2))
+    """
