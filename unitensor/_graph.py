@@ -391,7 +391,7 @@ def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], 
     if op.elementwise:
         return xp.where(xp.equal(g, 0), xp.zeros_like(gp), gp)
     if "keepdims" in op.options and not op.linear and g.shape != gp.shape:
-        axis = _need(made, residual, "axis")
+        axis = _need(made, residual, "axis") if "axis" in op.options else (-2, -1)
         axes = range(len(gp.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
         axes = [a % len(gp.shape) for a in axes]
         shape = tuple(1 if i in axes else n for i, n in enumerate(gp.shape))
