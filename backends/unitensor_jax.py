@@ -106,6 +106,15 @@ class JaxBackend(Backend):
         key, _ = _checked(x, key)
         return x[key]
 
+    def take(self, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
+        return self.getitem(x, (slice(None),) * (0 if axis is None else axis % x.ndim) + (indices,))
+
+    def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+        found = jnp.take_along_axis(x, indices, axis=axis)
+        if not isinstance(indices, jax.core.Tracer):
+            np.zeros(x.shape[axis], np.int8)[np.asarray(indices)]
+        return found
+
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         key, shape = _checked(a, key)
         if shape is not None:

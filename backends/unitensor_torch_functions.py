@@ -10,6 +10,7 @@ import torch
 from unitensor_torch_unsigned import SIGNED, as_is, bits, general, narrow, ordered, unordered, wide
 
 UNSIGNED = frozenset({torch.uint8, *SIGNED})
+INTEGERS = UNSIGNED | {torch.int8, torch.int16, torch.int32, torch.int64}
 
 
 def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -320,7 +321,13 @@ class Functions:
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
         (axis,) = _axes(axis, x.ndim)
         indices = indices.to(torch.int64)
-        indices = torch.where(indices < 0, indices + x.shape[axis], indices)
+        n = x.shape[axis]
+        wrong = (indices < -n) | (indices >= n)  # take_along_dim wraps these around
+        if wrong.any():
+            raise IndexError(
+                f"index {indices[wrong][0].item()} is out of bounds for axis {axis} with size {n}"
+            )
+        indices = torch.where(indices < 0, indices + n, indices)
         try:
             if x.dtype in SIGNED:
                 return torch.take_along_dim(bits(x), indices, axis).view(x.dtype)
@@ -329,8 +336,13 @@ class Functions:
             raise IndexError(str(error)) from error
 
     def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-        if x.dtype.is_complex and not dtype.is_complex and dtype is not torch.bool:
-            x = x.real
+        """Mended: outside an integer's range torch's answer differs by device; here it is the
+        nearest integer there is, and 0 for NaN. Complex to real is an error, not a warning."""
+        if x.dtype.is_complex:
+            if not dtype.is_complex and dtype is not torch.bool:
+                raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
+        elif x.dtype.is_floating_point and dtype in INTEGERS:
+            return _saturate(x.to(device), dtype)
         return x.to(dtype=dtype, copy=copy, device=device)
 
     # Products ----------------------------------------------------------------------------------------------
@@ -355,6 +367,21 @@ _amin = general(torch.amin, ordered, unordered).__func__
 _argmax = general(torch.argmax, ordered, as_is).__func__
 _argmin = general(torch.argmin, ordered, as_is).__func__
 _tensordot = general(torch.tensordot).__func__
+
+
+def _saturate(x: Any, dtype: Any) -> Any:
+    """Floats as the nearest integers of a dtype; they are cast toward 0, and NaN to 0."""
+    if x.dtype.itemsize == 2:
+        x = x.to(torch.float32)
+    info = torch.iinfo(dtype)
+    out = x.to(dtype)
+    top = info.max
+    if dtype in SIGNED:
+        out = wide(out)
+        top = -1 if dtype is torch.uint64 else top
+    out = torch.where(x >= float(info.max), top, torch.where(x <= float(info.min), info.min, out))
+    out = torch.where(torch.isnan(x), 0, out)
+    return narrow(out, dtype) if dtype in SIGNED else out
 
 
 def _inverse(order: Any, new: Any, shape: Any) -> Any:

@@ -41,7 +41,7 @@ def lift_all(op: Op, *values: Any) -> tuple[Any, ...]:
     like = next(
         (v for x, v in zip(op.inputs, values) if x in op.promote and isinstance(v, tensor_type)), first
     )
-    lifted = []
+    lifted: list[Any] = []
     for name, value in zip(op.inputs, values):
         if value is None and name in op.defaults:
             lifted.append(None)
@@ -129,6 +129,7 @@ def two_backends(op: Op, x: Tensor, y: Tensor) -> TypeError:
 
 
 _KEPT = (
+    np.exceptions.AxisError,
     TypeError,
     ValueError,
     IndexError,

@@ -336,6 +336,9 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
         array = np.asarray(obj)
     except ValueError as error:
         raise ValueError(_ragged(obj) or f"asarray: {error}") from None
+    if array.dtype == object and python and all(type(v) is int for v in array.flat):
+        worst = max(array.flat, key=abs)
+        raise OverflowError(f"asarray: Python integer {worst} out of bounds for {dtype or int64}")
     if array.dtype.kind not in "biufc":
         raise TypeError(f"asarray: expected numbers, got {type(obj).__name__} with elements of {array.dtype}")
     if (
