@@ -75,6 +75,11 @@ class NumpyBackend(Backend):
     def is_view(self, a: Any) -> bool:
         return a.base is not None or not a.flags.writeable
 
+    def storage(self, a: Any) -> Any:
+        while isinstance(a.base, np.ndarray):
+            a = a.base
+        return id(a)
+
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
         np.add.at(a, key, value)
         return a

@@ -21,9 +21,16 @@ class TorchBackend(Elementwise, Functions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"
+    copies_some_views = True
     xp = compat
     array_type = torch.Tensor
     install = "pip install torch"
+
+    def shares_memory(self, op: str, options: Any, a: Any, view: Any) -> bool:
+        return bool(a.untyped_storage().data_ptr() == view.untyped_storage().data_ptr())
+
+    def storage(self, a: Any) -> Any:
+        return a.untyped_storage().data_ptr()
 
     def version(self) -> str:
         return str(torch.__version__)

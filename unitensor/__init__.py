@@ -212,6 +212,7 @@ from ._transforms import linearize as linearize
 from ._transforms import stop_gradient as stop_gradient
 from ._transforms import value_and_grad as value_and_grad
 from ._transforms import vjp as vjp
+from ._writing import at as at
 
 newaxis = None
 __array_api_version__ = "2025.12"

@@ -43,6 +43,7 @@ class Backend:
     numpy_rules: whether the engine's own promotion is NumPy 2's, so that no cast is needed.
     mutable: whether its arrays can be written to.
     shares_views: whether its slices and transposes are views that share memory.
+    copies_some_views: whether some ops that give views make copies here (`flip` on PyTorch).
     install: the command that installs the engine.
     """
 
@@ -52,6 +53,7 @@ class Backend:
     numpy_rules: bool = False
     mutable: bool = True
     shares_views: bool = True
+    copies_some_views: bool = False
     install: str = ""
 
     def __init__(self) -> None:
@@ -120,7 +122,20 @@ class Backend:
         """The DLPack device of an array."""
         return a.__dlpack_device__()  # type: ignore[no-any-return]  # the engine's arrays are untyped
 
-    # Writing ----------------------------------------------------------------------------
+    # Views and writing -----------------------------------------------------------------
+
+    @property
+    def writes_natively(self) -> bool:
+        """Whether a write through any view shows in the others without our help."""
+        return self.mutable and self.shares_views and not self.copies_some_views
+
+    def shares_memory(self, op: str, options: Any, a: Any, view: Any) -> bool:
+        """Whether a view that an op made of `a` really shares its memory on this engine."""
+        return self.shares_views
+
+    def storage(self, a: Any) -> Any:
+        """A hashable mark of the memory that an array lies in, the same for its views."""
+        return id(a)
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         """Write `a[key] = value`; returns the written array (a new one if arrays are immutable)."""
@@ -206,6 +221,8 @@ _factories: dict[str, Callable[[], Backend]] = {}
 _loaded: dict[str, Backend] = {}
 _chosen: ContextVar[str | None] = ContextVar("unitensor_backend", default=None)
 _process_default: str | None = None
+#: What UNITENSOR_BACKEND said at first use: reading the environment is too slow to repeat.
+_environment = ""
 
 
 def entry_points() -> dict[str, list[Any]]:
@@ -305,12 +322,15 @@ def current_backend() -> Backend:
     >>> ut.current_backend().name
     'numpy'
     """
+    return _loaded.get(_chosen.get() or _process_default or _environment) or _load_current()
+
+
+def _load_current() -> Backend:
+    global _environment
     name = current_backend_name()
-    return _loaded.get(name) or _load_current(name)
-
-
-def _load_current(name: str) -> Backend:
     try:
+        if not (_chosen.get() or _process_default):
+            _environment = name
         return load_backend(name)
     except BackendError as error:
         if name == os.environ.get("UNITENSOR_BACKEND"):

@@ -16,13 +16,14 @@ children: going from new to old by sequence number visits each node after all th
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from heapq import heappush, heappop, heapreplace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from ._backend import backend_of
 from ._dtypes import as_dtype, is_complex, is_inexact
 from ._op import Op, Rule, rules, same, scope
 
@@ -37,6 +38,10 @@ _lock = threading.RLock()
 
 # How many special modes (no_grad, jvp, ...) are entered in any thread; 0 is the fast path.
 scope["special"] = 0
+
+#: When and where a piece of memory was last written to, and when any was.
+stamps: dict[Any, tuple[int, str]] = {}
+scope["last_write"] = 0
 
 
 class GradientError(RuntimeError):
@@ -299,6 +304,7 @@ def propagate(
     add = xp.add
     careful = False
     plain = apply is None
+    oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
     while True:
@@ -306,18 +312,20 @@ def propagate(
         newest = 0
         hand = hand_g = None
         edges = node[3]
-        if type(edges) is not tuple or node[0] <= limit:
+        if type(edges) is not tuple or node[0] <= oldest:
             if node[0] <= limit or edges is LEAF:
                 leaves[node[0]] = (node, g)
                 edges = ()
             elif edges is None:
                 raise freed(node)
-            elif apply is not None:
-                careful = True
-                plain = False
-            elif saved is None:
-                copied = {s: list(cell) for s, cell in pending.items()}
-                saved = (copied, list(heap), dict(leaves), node, g)
+            else:
+                if node[0] <= oldest:
+                    check_saved(node)
+                if type(edges) is list and apply is not None:
+                    careful, plain = True, False
+                elif type(edges) is list and saved is None:
+                    copied = {s: list(cell) for s, cell in pending.items()}
+                    saved = (copied, list(heap), dict(leaves), node, g)
         for edge in edges:
             if edge is None:
                 continue
@@ -363,6 +371,29 @@ def propagate(
             for node in consumed:
                 node[3] = None
             return leaves
+
+
+def check_saved(node: list[Any]) -> None:
+    """Refuse a node that saved an array which was written to later."""
+    for edge in node[3]:
+        for a in _arrays(edge and edge[2]):
+            backend = backend_of(a)
+            if backend is None or not backend.mutable:
+                continue
+            written, place = stamps.get(backend.storage(a), (0, ""))
+            if written > node[0]:
+                raise GradientError(
+                    f"an array of shape {tuple(a.shape)} that `{name_of(node)}` saved for the backward pass "
+                    f"was overwritten at {place}; write to a copy there: x = x.clone()"
+                )
+
+
+def _arrays(residual: Any) -> Iterator[Any]:
+    if type(residual) in (tuple, list):
+        for part in residual:
+            yield from _arrays(part)
+    elif hasattr(residual, "shape") and hasattr(residual, "dtype"):
+        yield residual
 
 
 def has_nan(xp: Any, g: Any) -> bool:

@@ -223,7 +223,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same data without a history; shares memory."""
         out = _wrap(self._data, self._xp, None)
-        _writing.add_alias(out, self)
+        _writing.add_view(out, self, None, None)
         return out
 
     def zero_grad(self) -> None:
@@ -728,4 +728,3 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
 
 scope["Tensor"] = Tensor
 scope["wrap"] = _wrap
-scope["add_view"] = _writing.add_view

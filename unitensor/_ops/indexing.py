@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._errors import describe
+from .._graph import fit
 from .._lift import two_backends
 from .._op import op, scope, table
 from .manipulation import _size
@@ -153,6 +154,42 @@ def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
     >>> ut.take_along_axis(x, ut.argsort(x)).tolist()
     [[1, 3], [2, 4]]
     """
+
+
+def _put(xp: Any, x: Any, value: Any, key: Any, flat: Any) -> Any:
+    shape = tuple(x.shape)
+    y = xp.asarray(x, copy=True)
+    if not flat:
+        return xp.backend.assign(y, key, value)
+    return xp.reshape(xp.backend.assign(xp.reshape(y, (-1,)), key, value), shape)
+
+
+def _picked(xp: Any, g: Any, key: Any, flat: Any) -> Any:
+    return xp.getitem(xp.reshape(g, (-1,)) if flat else g, key)
+
+
+def _put_rule(xp: Any, g: Any, key: Any, flat: Any) -> Any:
+    return xp.put(g, xp.zeros_like(_picked(xp, g, key, flat)), key, flat)
+
+
+def _put_value_rule(xp: Any, g: Any, value_shape: Any, key: Any, flat: Any) -> Any:
+    return fit(xp, _picked(xp, g, key, flat), (tuple(value_shape), g.dtype))
+
+
+@op(
+    inputs=("x", "value"),
+    grad={"x": _put_rule, "value": _put_value_rule},
+    jvp={
+        "x": lambda xp, g, value, key, flat: xp.put(g, xp.zeros_like(value), key, flat),
+        "value": lambda xp, g, x, key, flat: xp.put(xp.zeros_like(x), g, key, flat),
+    },
+    dtypes="all",
+    public=False,
+    fallback=_put,
+    selects=True,
+)
+def put(x: Tensor, value: Tensor, key: Any, flat: bool) -> Tensor:
+    """x with a value at a key, which names no place twice; `flat` keys count in the flattened x."""
 
 
 GETITEM = table["getitem"]
