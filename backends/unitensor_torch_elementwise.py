@@ -21,6 +21,8 @@ from unitensor_torch_unsigned import (
 
 
 def _sign(x: Any) -> Any:
+    if x.dtype in SIGNED:
+        return torch.ne(x, 0).to(x.dtype)
     if x.dtype.is_complex:
         return torch.sgn(x)
     out = torch.sign(x)
@@ -29,6 +31,43 @@ def _sign(x: Any) -> Any:
 
 def _round(x: Any) -> Any:
     return torch.complex(torch.round(x.real), torch.round(x.imag)) if x.dtype.is_complex else torch.round(x)
+
+
+def _expm1(x: Any) -> Any:
+    """Mended: of complex infinities, NaN and -0 torch gives other values than the standard."""
+    out = torch.expm1(x)
+    if not x.dtype.is_complex:
+        return out
+    far, finite = torch.exp(x), torch.isfinite(x)
+    real = torch.where(finite, out.real + 0.0, far.real - 1.0)  # of -0 + 0j, -0 becomes 0
+    return torch.complex(real, torch.where(finite, out.imag, far.imag))
+
+
+def _log1p(x: Any) -> Any:
+    """Mended: of complex numbers torch loses the sign of a zero imaginary part, and infinities."""
+    out = torch.log1p(x)
+    if not x.dtype.is_complex:
+        return out
+    real = torch.where(torch.isinf(x), torch.inf, out.real + 0.0)
+    return torch.complex(real, torch.atan2(x.imag, 1 + x.real))
+
+
+def _tanh(x: Any) -> Any:
+    """Mended: at infinity the imaginary part is a zero with the sign of that of x."""
+    out = torch.tanh(x)
+    if not x.dtype.is_complex:
+        return out
+    far = torch.isinf(x.real)
+    zero = torch.zeros_like(x.imag)
+    return torch.complex(out.real, torch.where(far, torch.copysign(zero, x.imag), out.imag))
+
+
+def _acos(x: Any) -> Any:
+    """Mended: of complex128 torch's own loses digits near 1, and the sign of zeros."""
+    if not x.dtype.is_complex:
+        return torch.acos(x)
+    turned = torch.acosh(x)
+    return torch.complex(torch.abs(turned.imag), -torch.copysign(turned.real, x.imag))
 
 
 class Elementwise:
@@ -41,7 +80,7 @@ class Elementwise:
     divide = binary(torch.divide)
     negative = unary(torch.negative)
     square = unary(torch.square)
-    sign = unary(_sign)
+    sign = staticmethod(_sign)
     hypot = binary(torch.hypot)
     reciprocal = unary(torch.reciprocal)
     maximum = binary(torch.maximum, ordered, unordered)
@@ -49,9 +88,9 @@ class Elementwise:
 
     # Exponentials, trigonometry
     exp = unary(torch.exp)
-    expm1 = unary(torch.expm1)
+    expm1 = unary(_expm1)
     log = unary(torch.log)
-    log1p = unary(torch.log1p)
+    log1p = unary(_log1p)
     log2 = unary(torch.log2)
     log10 = unary(torch.log10)
     sqrt = unary(torch.sqrt)
@@ -59,11 +98,11 @@ class Elementwise:
     cos = unary(torch.cos)
     tan = unary(torch.tan)
     asin = unary(torch.asin)
-    acos = unary(torch.acos)
+    acos = unary(_acos)
     atan = unary(torch.atan)
     sinh = unary(torch.sinh)
     cosh = unary(torch.cosh)
-    tanh = unary(torch.tanh)
+    tanh = unary(_tanh)
     asinh = unary(torch.asinh)
     acosh = unary(torch.acosh)
     atanh = unary(torch.atanh)
@@ -118,8 +157,9 @@ class Elementwise:
     def floor_divide(self, x1: Any, x2: Any, /) -> Any:
         if not x1.dtype.is_floating_point:
             return integer_divmod(x1, x2)[0]
-        # An infinity divided by a finite number stays one; torch has NaN.
-        return torch.where(torch.isinf(x1), torch.divide(x1, x2), torch.floor_divide(x1, x2))
+        # At infinities torch follows Python, and the standard the floor of the quotient.
+        infinite = torch.isinf(x1) | torch.isinf(x2)
+        return torch.where(infinite, torch.divide(x1, x2), torch.floor_divide(x1, x2))
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
         if not x1.dtype.is_floating_point:

@@ -59,7 +59,7 @@ def stand_in(
 ) -> Any:
     """What f gives where torch has no kernel for the dtype; else the error goes on.
 
-    Half precision is computed in float32, booleans in int32, as NumPy has them.
+    Half precision is computed in float32.
     """
     dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None)
     if dtype in (torch.float16, torch.bfloat16):
