@@ -61,7 +61,7 @@ class RawNamespace:
         """An engine scalar as an array; other array types of the engine pass."""
         if isinstance(value, self.backend.array_types):
             return value
-        return self.backend.xp.asarray(value)
+        return self.asarray(value)
 
     def raw_dtype(self, dtype: Any) -> Any:
         """The engine's dtype object."""
@@ -82,9 +82,7 @@ class RawNamespace:
         """A Python scalar as a 0-d engine array of a dtype, on the device of another array."""
         if dtype.kind in "iu" and not isinstance(value, bool):
             check_range(value, dtype)
-        return self.backend.xp.asarray(
-            value, dtype=self.backend.dtype(dtype), device=self.backend.raw_device_of(like)
-        )
+        return self.asarray(value, dtype=self.backend.dtype(dtype), device=self.backend.raw_device_of(like))
 
     def meet(self, arrays: tuple[Any, ...], floating: Callable[[DType], DType] | None) -> tuple[Any, ...]:
         """Arrays and Python scalars cast to the dtype they promote to together."""
@@ -176,14 +174,14 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             casts[x.dtype] = found = None if target is own else backend.dtype(target)
             return found
 
-    if made.positional == joined and len(joined) == 1 and not made.options:
+    if made.positional == joined and len(joined) == 1 and not made.options and not made.keyword_only:
 
         def unary(x: Any, /) -> Any:
             target = cast(x)
             return f(x) if target is None else f(xp.astype(x, target))
 
         return unary
-    if made.positional == joined and len(joined) == 2 and not made.options:
+    if made.positional == joined and len(joined) == 2 and not made.options and not made.keyword_only:
 
         def binary(x1: Any, x2: Any, /) -> Any:
             if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
