@@ -91,17 +91,26 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
 
 
 def scalar_tensor(xp: RawNamespace, value: Any, like: Any) -> Any:
-    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`; kept for reuse."""
+    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`; kept for reuse.
+
+    The wrappers look into `xp.scalars` first. A float zero is not kept there: 0.0 and -0.0 are
+    one key. Nothing is on an engine with several devices, as the key has none.
+    """
     kind = type(value) if type(value) in SCALARS else next(k for k in SCALARS if isinstance(value, k))
-    device = xp.backend.raw_device_of(like)
-    key = (value, kind, like.dtype, device)
-    found = xp.scalar_tensors.get(key)
-    if found is None or value == 0:
+    kept = xp.zeros_kept if value == 0 and kind is not int else xp.scalars.setdefault(kind, {})
+    key: Any = value
+    if value == 0 and kind is not int:
+        key = (kind, str(value))
+    if xp.many_devices:
+        kept, key = xp.zeros_kept, (kind, str(value), xp.backend.raw_device_of(like))
+    row = kept.setdefault(like.dtype, {})
+    found = row.get(key)
+    if found is None:
         dtype = promote_scalar(xp.backend.dtype_of(like), kind)
         found = scope["wrap"](xp.scalar(kind(value), dtype, like), xp, None)
-        if len(xp.scalar_tensors) > 1000:
-            xp.scalar_tensors.clear()
-        xp.scalar_tensors[key] = found
+        if len(row) > 1000:
+            row.clear()
+        row[key] = found
     return found
 
 

@@ -34,7 +34,10 @@ class RawNamespace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.array = backend.array_types[0]
-        self.scalar_tensors: dict[Any, Any] = {}
+        # Python scalars met before, as 0-d Tensors: by type, dtype of the array and value.
+        self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
+        self.zeros_kept: dict[Any, dict[Any, Any]] = {}
+        self.many_devices = len(backend.raw_devices()) > 1
         self.linalg, self.fft, self.special = Extension(), Extension(), Extension()
         for name in PLAIN:
             setattr(self, name, find(backend, name, None, self))

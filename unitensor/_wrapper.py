@@ -126,15 +126,25 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
             [f"type({x}) is not Tensor" for x in required] + [f"{x} is not None" for x in optional]
         )
         lines.append(f"    if {test}:")
+        if made.scalars and made.positional == ("x1", "x2"):
+            x, y = ("x2", "x1") if style == "reflected" else ("x1", "x2")
+            lines += [
+                "        try:",
+                f"            {y} = {x}._xp.scalars[type({y})][{x}._data.dtype][{y}]",
+                "        except (AttributeError, KeyError, TypeError):",
+            ]
+            indent = "    "
+        else:
+            indent = ""
         if style:
             lines += [
-                f"        pair = lift_operands({op}, x1, x2)",
-                "        if pair is None:",
-                "            return NotImplemented",
-                "        x1, x2 = pair",
+                f"{indent}        pair = lift_operands({op}, x1, x2)",
+                f"{indent}        if pair is None:",
+                f"{indent}            return NotImplemented",
+                f"{indent}        x1, x2 = pair",
             ]
         else:
-            lines.append(f"        {names} = lift_all({op}, {names})")
+            lines.append(f"{indent}        {names} = lift_all({op}, {names})")
         lines.append(f"    xp = {required[0]}._xp")
         for x in required[1:]:
             lines += [
