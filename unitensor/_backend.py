@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._devices import Device
 from ._dtypes import STANDARD, DType, as_dtype
@@ -69,7 +69,7 @@ class Backend:
         if self._raw is None:
             from ._namespace import RawNamespace
 
-            self._raw = RawNamespace(self)
+            self._raw = cast("RawNamespace", RawNamespace(self).module)
         return self._raw
 
     def version(self) -> str:
@@ -322,7 +322,10 @@ def current_backend() -> Backend:
     >>> ut.current_backend().name
     'numpy'
     """
-    return _loaded.get(_chosen.get() or _process_default or _environment) or _load_current()
+    try:
+        return _loaded[_chosen.get() or _process_default or _environment]
+    except KeyError:
+        return _load_current()
 
 
 def _load_current() -> Backend:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._backend import Backend
@@ -20,11 +21,14 @@ SCALARS = frozenset({bool, int, float, complex})
 
 #: Functions that are not ops but that the front end calls on engine arrays.
 PLAIN = ("arange", "asarray", "empty", "eye", "full", "ones", "zeros")
+EXTENSIONS = ("linalg", "fft", "special")
+
 
 class RawNamespace:
     """The functions of one backend, by attribute; `linalg`, `fft` and `special` are inside.
 
-    All are plain attributes, because a `__getattr__` would slow down every look-up.
+    All are plain attributes, because a `__getattr__` would slow down every look-up; and what is
+    handed out is a module with the same attributes, because CPython finds those quickest.
     """
 
     if TYPE_CHECKING:
@@ -38,11 +42,17 @@ class RawNamespace:
         self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
         self.zeros_kept: dict[Any, dict[Any, Any]] = {}
         self.many_devices = len(backend.raw_devices()) > 1
-        self.linalg, self.fft, self.special = Extension(), Extension(), Extension()
+        self.linalg, self.fft, self.special = (ModuleType(name) for name in EXTENSIONS)
+        self.module = ModuleType(f"unitensor on {backend.name}")
         for name in PLAIN:
             setattr(self, name, find(backend, name, None, self))
         for made in table.values():
             self.install(made)
+        for name, value in vars(type(self)).items():
+            if callable(value) and not name.startswith("_"):
+                setattr(self.module, name, getattr(self, name))
+        for name, value in vars(self).items():
+            setattr(self.module, name, value)
         namespaces.append(self)
 
     def install(self, made: Op) -> None:
@@ -50,7 +60,8 @@ class RawNamespace:
         function = find(self.backend, made.path, made, self)
         if not self.backend.numpy_rules:
             function = adapt(made, function, self)
-        setattr(getattr(self, made.module) if made.module else self, made.name, function)
+        for home in (self, self.module):
+            setattr(getattr(self, made.module) if made.module else home, made.name, function)
 
     def isdtype(self, dtype: Any, kind: Any) -> bool:
         """Whether an engine's dtype is of one of the standard's kinds."""
@@ -123,14 +134,6 @@ def check_range(value: Any, dtype: DType) -> None:
 def to_float64(dtype: DType) -> DType:
     """The dtype in which NumPy divides and averages integers."""
     return float64 if dtype.kind in "biu" else dtype
-
-
-class Extension:
-    """The functions of an extension of the standard."""
-
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any: ...
 
 
 def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Callable[..., Any]:
