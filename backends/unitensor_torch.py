@@ -12,12 +12,13 @@ import numpy as np
 import torch
 import unitensor_torch_indexing as indexing
 from unitensor_torch_elementwise import Elementwise
+from unitensor_torch_extensions import Extensions
 from unitensor_torch_functions import Functions
 
 from unitensor import Backend
 
 
-class TorchBackend(Elementwise, Functions, Backend):
+class TorchBackend(Elementwise, Functions, Extensions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"
@@ -88,6 +89,24 @@ class TorchBackend(Elementwise, Functions, Backend):
             found.append(torch.device("mps", 0))
         default = torch.get_default_device()
         return sorted(found, key=lambda d: d.type != default.type or d.index != default.index)
+
+    # Creation, as torch has it ----------------------------------------------------------------
+
+    zeros = staticmethod(torch.zeros)
+    ones = staticmethod(torch.ones)
+    empty = staticmethod(torch.empty)
+    full = staticmethod(torch.full)
+    zeros_like = staticmethod(torch.zeros_like)
+    ones_like = staticmethod(torch.ones_like)
+    empty_like = staticmethod(torch.empty_like)
+    full_like = staticmethod(torch.full_like)
+
+    def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: Any = None) -> Any:
+        if device is None and isinstance(obj, torch.Tensor):
+            device = obj.device
+        return torch.asarray(obj, dtype=dtype, device=device, copy=copy)
+
+    # Reading and writing ----------------------------------------------------------------------
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         return indexing.write(a, key, value)

@@ -1,0 +1,52 @@
+"""torch's `linalg` and `fft`, mended where they differ from the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import array_api_compat.torch as compat
+import torch
+from unitensor_torch_unsigned import binary, general
+
+
+def _transform(f: Callable[..., Any], axes: str) -> Any:
+    """A Fourier transform on every dtype and shape.
+
+    Half precision is computed in float32, and what no transform enters (an empty batch, which
+    the CPU's library refuses) is made empty afterwards.
+    """
+
+    def call(x: Any, /, **options: Any) -> Any:
+        if x.dtype in (torch.float16, torch.bfloat16):
+            x = x.to(torch.float32)
+        if x.numel():
+            return f(x, **options).resolve_conj()
+        chosen = options.get(axes)
+        chosen = range(x.ndim) if chosen is None else (chosen,) if isinstance(chosen, int) else chosen
+        inside = {a % x.ndim for a in chosen}
+        shape = [n if i in inside else max(n, 1) for i, n in enumerate(x.shape)]
+        r = f(x.new_zeros(shape), **options)
+        return r.new_zeros([m if i in inside else n for i, (m, n) in enumerate(zip(r.shape, x.shape))])
+
+    return staticmethod(call)
+
+
+class Extensions:
+    """The standard's extensions."""
+
+    linalg_cross = general(compat.linalg.cross)
+    linalg_outer = binary(torch.outer)
+    fft_fft = _transform(torch.fft.fft, "axis")
+    fft_ifft = _transform(torch.fft.ifft, "axis")
+    fft_rfft = _transform(torch.fft.rfft, "axis")
+    fft_irfft = _transform(torch.fft.irfft, "axis")
+    fft_hfft = _transform(torch.fft.hfft, "axis")
+    fft_ihfft = _transform(torch.fft.ihfft, "axis")
+    fft_fftn = _transform(compat.fft.fftn, "axes")
+    fft_ifftn = _transform(compat.fft.ifftn, "axes")
+    fft_rfftn = _transform(compat.fft.rfftn, "axes")
+    fft_irfftn = _transform(compat.fft.irfftn, "axes")
+
+    def linalg_trace(self: Any, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+        return self.sum(torch.diagonal(x, offset=offset, dim1=-2, dim2=-1), axis=-1, dtype=dtype)
