@@ -169,6 +169,7 @@ from ._ops.utility import (
 from . import _rule_namespace as _rule_namespace  # fills the namespace that rules run on
 from . import fft as fft
 from . import linalg as linalg
+from . import testing as testing
 from ._aliases import *  # noqa: F403 -- the aliases are one list, kept in that file
 from ._backend import Backend as Backend
 from ._backend import BackendError as BackendError
