@@ -28,7 +28,7 @@ def square(n: int = 2, m: int = 3) -> ut.Tensor:
     return ut.ones((n, m))
 
 
-# Shapes --------------------------------------------------------------------------------------------
+# Shapes -------------------------------------------------------------------------------------------
 
 SHAPES: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "operator": (lambda: square() + ut.ones(4), ("add(", "(2, 3) and (4,) do not broadcast")),
@@ -83,7 +83,7 @@ def test_a_shape_that_is_not_integers(engine: str) -> None:
         ut.ones((2, 1.0))
 
 
-# Dtypes --------------------------------------------------------------------------------------------
+# Dtypes -------------------------------------------------------------------------------------------
 
 DTYPES: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "bits of floats": (
@@ -148,7 +148,7 @@ def test_nothing_is_changed_by_a_failed_write(engine: str) -> None:
     assert x.dtype is ut.int64
 
 
-# Backends and devices --------------------------------------------------------------------------------
+# Backends and devices -----------------------------------------------------------------------------
 
 
 def other_engine(engine: str) -> str:
@@ -206,7 +206,7 @@ def test_a_gpu_where_there_is_none() -> None:
         ut.ones(2).cuda()
 
 
-# Gradients --------------------------------------------------------------------------------------------
+# Gradients ----------------------------------------------------------------------------------------
 
 
 def test_a_gradient_asked_of_integers(engine: str) -> None:
@@ -280,7 +280,7 @@ def test_writing_to_a_leaf(engine: str) -> None:
     assert x.tolist() == [1.0, 2.0]
 
 
-# Indexing -----------------------------------------------------------------------------------------------
+# Indexing -----------------------------------------------------------------------------------------
 
 INDICES: dict[str, tuple[Callable[[ut.Tensor], Any], tuple[str, ...]]] = {
     "high": (lambda x: x[3], ("x[3] of shape (3, 2)", "index 3 is out of bounds for axis 0 with size 3")),
@@ -323,7 +323,7 @@ def test_an_index_out_of_range(engine: str, case: str) -> None:
     assert x.tolist() == [[0, 1], [2, 3], [4, 5]]
 
 
-# Making and leaving --------------------------------------------------------------------------------------
+# Making and leaving -------------------------------------------------------------------------------
 
 
 def test_ragged_lists(engine: str) -> None:
@@ -367,7 +367,7 @@ def test_a_single_number_of_many_elements(engine: str) -> None:
         iter(ut.asarray(1.0))
 
 
-# Calling ----------------------------------------------------------------------------------------------------
+# Calling ------------------------------------------------------------------------------------------
 
 CALLS: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     "reduction": (lambda: ut.sum(square(), axs=1), ("sum()", "'axs'")),

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _graph
-from ._backend import backend_of
+from ._backend import backend_of, load_backend
 from ._dtypes import as_dtype, is_complex
 from ._errors import describe
 from ._graph import LEAF, Dual, GradientError, apply_recorded, new_seq, propagate
@@ -56,7 +58,7 @@ def carry(
     ys: Sequence[Tensor], gs: Sequence[Tensor], *, keep: bool, recorded: bool, limit: int = 0
 ) -> dict[int, tuple[list[Any], Tensor]]:
     """Run the pass from Tensors and cotangents; the leaves' cotangents come back as Tensors."""
-    xp = ys[0]._xp
+    xp: Any = ys[0]._xp
     if recorded:
         roots = [(y._node, g) for y, g in zip(ys, gs)]
         return propagate(roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded)
@@ -65,7 +67,8 @@ def carry(
     raw = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
     wrap = scope["wrap"]
     if _mixed:
-        return {s: (node, wrap(g, namespace_of(g), None)) for s, (node, g) in raw.items()}
+        homes = {s: namespace_of(g) for s, (_, g) in raw.items()}
+        return {s: (node, wrap(homes[s].as_array(g), homes[s], None)) for s, (node, g) in raw.items()}
     return {s: (node, wrap(xp.as_array(g), xp, None)) for s, (node, g) in raw.items()}
 
 
@@ -152,8 +155,8 @@ _mixed: list[bool] = []
 
 
 def namespace_of(a: Any) -> Any:
-    """The namespace of an engine array."""
-    backend = backend_of(a)
+    """The namespace of an engine array; NumPy's functions return scalars, too."""
+    backend = load_backend("numpy") if isinstance(a, np.generic) else backend_of(a)
     if backend is None:
         raise TypeError(f"no backend knows {type(a).__name__}")
     return backend.namespace
@@ -174,7 +177,9 @@ class MixedNamespace:
             first = next(
                 a for a in (*args, *options.values()) if hasattr(a, "dtype") or isinstance(a, (list, tuple))
             )
-            xp = namespace_of(first[0] if isinstance(first, (list, tuple)) else first)
+            if isinstance(first, (list, tuple)):
+                first = next(a for a in first if a is not None)
+            xp = namespace_of(first)
             return getattr(getattr(xp, self.module) if self.module else xp, name)(*args, **options)
 
         return call
