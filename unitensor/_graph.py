@@ -236,7 +236,7 @@ def wrap_outputs(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], r
         return kind(
             *(
                 make(a, xp, p if t is None else Dual(node.level, p, t))
-                for a, p, t in zip(r, parts, node.tangent)  # type: ignore[call-overload]  # a tuple of tangents here
+                for a, p, t in zip(r, parts, node.tangent)
             )
         )
     return kind(*(make(a, xp, p) for a, p in zip(r, _output_nodes(node, xp, r))))
@@ -445,16 +445,17 @@ def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: 
     values = [residual] if len(rule.needs) == 1 else list(residual)
     at = rule.needs.index(other)
     y = values[at]
-    finite = xp.isfinite(y)
-    if bool(xp.all(finite)):
+    raw = g._xp if isinstance(g, scope["Tensor"]) else xp
+    finite = raw.isfinite(y)
+    if bool(raw.all(finite)):
         return gp
 
     def packed(value: Any) -> Any:
         values[at] = value
         return value if len(values) == 1 else tuple(values)
 
-    clean = plain(g, packed(xp.where(finite, y, xp.zeros_like(y))))
-    hits = plain(xp.astype(xp.not_equal(g, 0), g.dtype), packed(xp.astype(xp.logical_not(finite), y.dtype)))
+    clean = plain(g, packed(raw.where(finite, y, raw.zeros_like(y))))
+    hits = plain(xp.astype(xp.not_equal(g, 0), g.dtype), packed(raw.astype(raw.logical_not(finite), y.dtype)))
     return xp.where(xp.equal(hits, 0), clean, xp.full_like(clean, float("nan")))
 
 

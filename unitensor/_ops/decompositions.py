@@ -76,49 +76,35 @@ def _rows(xp: Any, x: Any, start: int, stop: int) -> Any:
 # The freedom of choice -----------------------------------------------------------------------------
 
 
-def _settled(xp: Any, x: Any, doubt: Any, what: str) -> Any:
-    """x, if `doubt` is zero to rounding; arrays without values (inside a trace) pass."""
+def _require_zero(xp: Any, doubt: Any, x1: Any, x2: Any, what: str) -> Any:
+    """The check behind `require_zero`; arrays without values (inside a trace) pass."""
     try:
-        size, loose = (xp.backend.to_numpy(a) for a in (x, doubt))
+        loose, *scales = (xp.backend.to_numpy(a) for a in (doubt, x1, x2))
     except Exception:  # each engine has its own error for an array that has no values yet
-        return x
-    bound = 1e3 * float(np.sqrt(np.finfo(loose.dtype).eps)) * np.max(np.abs(size), initial=0.0)
-    if np.max(np.abs(loose), initial=0.0) > bound:
-        raise GradientError(f"{what}, so its gradient is not defined")
-    return x
+        return doubt
+    scale = max(np.max(np.abs(a), initial=0.0) for a in scales)
+    if np.max(np.abs(loose), initial=0.0) > np.finfo(loose.dtype).eps ** 0.25 * scale:
+        raise GradientError(f"{what}; its gradient is not defined")
+    return doubt
 
 
-@op(
-    module="linalg",
-    inputs=("x", "doubt"),
-    promote=(),
-    grad={"x": lambda xp, g: g},
-    jvp={"x": lambda xp, g: g},
-    public=False,
-    fallback=_settled,
-)
-def settled(x: Tensor, doubt: Tensor, /, what: str) -> Tensor:
-    """x, once it is seen that a result does not depend on a free choice: that `doubt` is zero."""
+@op(module="linalg", inputs=("doubt", "x1", "x2"), promote=(), public=False, fallback=_require_zero)
+def require_zero(doubt: Tensor, x1: Tensor, x2: Tensor, /, what: str) -> Tensor:
+    """Raise GradientError unless `doubt` is zero, measured by the size of x1 and x2."""
 
 
-def same_phase(xp: Any, g: Any, turn: Any, what: str) -> Any:
-    """g, checked: turning the phase of a column must not change the result."""
-    if not is_complex(xp, turn):
-        return g
-    return xp.linalg.settled(
-        g,
-        xp.imag(xp.linalg.diagonal(turn)),
-        f"{what}: the result depends on the phases of the vectors, which are arbitrary",
-    )
+def require_same_phase(xp: Any, turn: Any, g1: Any, g2: Any, what: str) -> None:
+    """Turning the phases of vectors must not change the result."""
+    if is_complex(xp, turn):
+        what = f"{what}: the result depends on the phases of the vectors, which are arbitrary"
+        xp.linalg.require_zero(xp.imag(xp.linalg.diagonal(turn)), g1, g2, what)
 
 
-def _same_span(xp: Any, g: Any, basis: Any, what: str) -> Any:
-    """g, checked: rotating the columns of a basis among themselves must not change the result."""
-    return xp.linalg.settled(
-        g,
-        xp.abs(_skew(xp, xp.matmul(adjoint(xp, basis), g))),
-        f"{what}: the result depends on the last columns of a complete factor, an arbitrary basis",
-    )
+def _require_same_span(xp: Any, basis: Any, g: Any, what: str) -> None:
+    """Rotating the vectors of a basis among themselves must not change the result."""
+    what = f"{what}: the result depends on the last vectors of a complete factor, an arbitrary basis"
+    turn = xp.abs(_skew(xp, xp.matmul(adjoint(xp, basis), g)))
+    xp.linalg.require_zero(turn, g, g, what)
 
 
 # Cholesky ------------------------------------------------------------------------------------------
@@ -180,7 +166,7 @@ def _qr_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     if q.shape[-1] > k:
         # A complete factor: what the last columns ask is asked of the span of the first.
         last, g_last = _columns(xp, q, k, m), _columns(xp, gq, k, m)
-        g_last = _same_span(xp, g_last, last, "linalg.qr")
+        _require_same_span(xp, last, g_last, "linalg.qr")
         q, r, gr = _columns(xp, q, 0, k), _rows(xp, r, 0, k), _rows(xp, gr, 0, k)
         gq = xp.subtract(_columns(xp, gq, 0, k), product(xp, last, adjoint(xp, g_last), q))
     if m >= n:
@@ -287,7 +273,7 @@ def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     u, gu = _reduced(xp, u, gu, k, "U")
     v, gv = _reduced(xp, v, gv, k, "Vh")
     left, right = xp.matmul(adjoint(xp, u), gu), xp.matmul(adjoint(xp, v), gv)
-    gu = same_phase(xp, gu, xp.add(left, right), "linalg.svd")
+    require_same_phase(xp, xp.add(left, right), gu, gv, "linalg.svd")
     skew_left, skew_right = _skew(xp, left), _skew(xp, right)
     gaps = inverse_gaps(xp, xp.square(s))
     inner = xp.multiply(xp.multiply(skew_left, gaps), row(xp, s))
@@ -312,7 +298,8 @@ def _reduced(xp: Any, vectors: Any, g: Any, k: int, name: str) -> tuple[Any, Any
     if n == k:
         return vectors, g
     first, last = _columns(xp, vectors, 0, k), _columns(xp, vectors, k, n)
-    g_last = _same_span(xp, _columns(xp, g, k, n), last, f"linalg.svd: {name}")
+    g_last = _columns(xp, g, k, n)
+    _require_same_span(xp, last, g_last, f"linalg.svd: {name}")
     return first, xp.subtract(_columns(xp, g, 0, k), product(xp, last, adjoint(xp, g_last), first))
 
 

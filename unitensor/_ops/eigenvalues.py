@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._op import op
-from .decompositions import filled, hermitian, inverse_gaps, same_phase
+from .decompositions import filled, hermitian, inverse_gaps, require_same_phase
 from .elementwise import is_complex
 from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
 
@@ -40,7 +40,7 @@ def _eigh_rule(xp: Any, g: Any, out: Any) -> Any:
     inner = diagonal_matrix(xp, gl)
     if g[1] is not None:
         turn = xp.matmul(adjoint(xp, vectors), gv)
-        turn = same_phase(xp, turn, turn, "linalg.eigh")
+        require_same_phase(xp, turn, gv, gv, "linalg.eigh")
         inner = xp.add(inner, xp.multiply(turn, inverse_gaps(xp, values)))
     return conj(xp, hermitian(xp, product(xp, vectors, inner, adjoint(xp, vectors))))
 
@@ -116,7 +116,7 @@ def _eig_rule(xp: Any, g: Any, x_dtype: Any, out: Any) -> Any:
     inner = diagonal_matrix(xp, gl)
     if g[1] is not None:
         turn = xp.matmul(vh, gv)
-        turn = same_phase(xp, turn, turn, "linalg.eig")
+        require_same_phase(xp, turn, gv, gv, "linalg.eig")
         length = xp.multiply(xp.matmul(vh, vectors), row(xp, xp.real(xp.linalg.diagonal(turn))))
         turn = xp.multiply(xp.subtract(turn, length), xp.conj(inverse_gaps(xp, values)))
         inner = xp.add(inner, turn)
