@@ -164,7 +164,7 @@ class Backend:
         found = self._dtypes.get(raw)
         if found is None:
             found = self._dtypes[raw] = as_dtype(raw)
-        return found  # type: ignore[no-any-return]  # one table serves both directions
+        return found
 
     def supports(self, dtype: DType) -> bool:
         """Whether the engine has this dtype."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,7 @@ def surface(xp: Any, g: Any) -> Any:
     return xp.conj(g) if complex_dtype(g.dtype) else g
 
 
-@lru_cache(maxsize=None)
+@cache
 def complex_dtype(dtype: Any) -> bool:
     """Whether a dtype, ours or an engine's, is complex."""
     return is_complex(as_dtype(dtype))

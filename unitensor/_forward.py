@@ -82,7 +82,9 @@ def tangent(
         elif op.elementwise:
             part = _apply(rule, values, env, t, i)
         else:
-            raise GradientError(f"{op.path}: has no forward rule for {name}; use reverse mode: ut.grad or ut.vjp")
+            raise GradientError(
+                f"{op.path}: has no forward rule for {name}; use reverse mode: ut.grad or ut.vjp"
+            )
         total = part if total is None else _add(total, part)
     if total is None or op.outputs is not None:
         return total

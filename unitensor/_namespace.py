@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._backend import Backend
-from ._dtypes import DType, as_dtype, float64, promote, promote_scalar, to_floating
+from ._dtypes import DType, as_dtype, check_range, float64, promote, promote_scalar, to_floating
 from ._op import Op, namespaces, table
 
 SCALARS = frozenset({bool, int, float, complex})
@@ -88,7 +88,7 @@ class RawNamespace:
         found = find_device(device, self.backend)
         if found.backend != self.backend.name:
             raise ValueError(
-                f"device {found} belongs to another backend than {self.backend.name!r}; use x.to({str(found)!r})"
+                f"device {found} is not of backend {self.backend.name!r}; use x.to({str(found)!r})"
             )
         return found.raw
 
@@ -122,15 +122,6 @@ class RawNamespace:
         )
 
 
-def check_range(value: Any, dtype: DType) -> None:
-    """Refuse an integer that a dtype cannot hold, as NumPy 2 does."""
-    import numpy as np
-
-    info = np.iinfo(dtype.dtype)
-    if not info.min <= value <= info.max:
-        raise OverflowError(f"Python integer {value} out of bounds for {dtype}")
-
-
 def to_float64(dtype: DType) -> DType:
     """The dtype in which NumPy divides and averages integers."""
     return float64 if dtype.kind in "biu" else dtype
@@ -159,7 +150,8 @@ def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Call
 def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., Any]:
     """A function that casts what promotes together before it calls the engine's."""
     backend = xp.backend
-    floating = {"float": to_floating, "float64": to_float64}.get(made.result)
+    casting: dict[str, Callable[[DType], DType]] = {"float": to_floating, "float64": to_float64}
+    floating = casting.get(made.result)
     if made.sequence:
         if not made.promote:
             return f

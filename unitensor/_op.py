@@ -11,9 +11,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+
+if TYPE_CHECKING:
+    from ._tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: An operator method: `__add__`.
+Operator: TypeAlias = "Callable[[Tensor, Any], Tensor]"
 
 #: Every op by its path: `exp`, `linalg.qr`, `fft.rfft`.
 table: dict[str, Op] = {}
@@ -224,7 +230,7 @@ def op(
     return declare
 
 
-def operators(function: Any) -> tuple[Any, Any]:
+def operators(function: Any) -> tuple[Operator, Operator]:
     """The operator method and its reflection (`__add__`, `__radd__`) of a binary op."""
     made = next(o for o in table.values() if o.function is function)
     forward = _lazy(made.stub, lambda: _compile(made, "forward"))
@@ -233,7 +239,7 @@ def operators(function: Any) -> tuple[Any, Any]:
 
 
 def _trampoline(*args: Any, **kwargs: Any) -> Any:
-    return pending["path"](*args, **kwargs)  # type: ignore[name-defined]  # a name in `scope`
+    return pending["path"](*args, **kwargs)  # type: ignore[name-defined]  # noqa: F821 -- a name in `scope`
 
 
 #: Functions not yet called, by the name under which their trampoline asks for them.

@@ -170,7 +170,8 @@ class Tensor:
             raise GradientError("grad: only a leaf that requires a gradient has one to set")
         if value is not None and (value.shape != self.shape or value._xp is not self._xp):
             raise ValueError(
-                f"grad: expected shape {self.shape} on {self.backend!r}, got {describe(value)} on {value.backend!r}"
+                f"grad: expected shape {self.shape} on {self.backend!r}, "
+                f"got {describe(value)} on {value.backend!r}"
             )
         self._node[4] = value
 
@@ -557,7 +558,7 @@ class Tensor:
     def __irshift__(self, other: Any) -> Tensor:
         return _writing.in_place(self, other, elementwise.bitwise_right_shift, ">>=")
 
-    # Functions as methods ------------------------------------------------------------------------------------
+    # Functions as methods ------------------------------------------------------------------------
 
     abs = elementwise.abs
     exp = elementwise.exp
@@ -668,9 +669,7 @@ class Tensor:
 
 
 def _as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(shape) == 1 and not hasattr(shape[0], "__index__"):
-        shape = tuple(shape[0])
-    elif len(shape) == 1 and isinstance(shape[0], Tensor) and shape[0].ndim:
+    if len(shape) == 1 and (not hasattr(shape[0], "__index__") or getattr(shape[0], "ndim", 0)):
         shape = tuple(shape[0])
     return tuple(int(n) for n in shape)
 
@@ -726,5 +725,5 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
     return x.requires_grad_() if requires_grad else x
 
 
-scope["Tensor"] = Tensor
+scope["Tensor"] = creation.new_tensor = Tensor
 scope["wrap"] = _wrap

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import _graph
 from ._backward import carry, surface
 from ._dtypes import is_inexact
 from ._errors import describe
@@ -28,7 +27,9 @@ Argnums = int | tuple[int, ...]
 def _variable(x: Any, what: str) -> Tensor:
     """Check that an argument, or a leaf of one, can have a gradient."""
     if not isinstance(x, scope["Tensor"]):
-        raise TypeError(f"{what}: an argument is {type(x).__name__} {describe(x)}; expected Tensors: ut.asarray(...)")
+        raise TypeError(
+            f"{what}: an argument is {type(x).__name__} {describe(x)}; expected Tensors: ut.asarray(...)"
+        )
     if not is_inexact(x.dtype):
         raise GradientError(
             f"{what}: an argument is {describe(x)}; integers and booleans have no gradient: x.to(ut.float64)"
@@ -63,7 +64,9 @@ def _inner_node(x: Tensor) -> Any:
     return node
 
 
-def _pull(ys: list[Tensor], gs: list[Tensor], variables: list[Tensor], limit: int) -> tuple[list[Tensor], bool]:
+def _pull(
+    ys: list[Tensor], gs: list[Tensor], variables: list[Tensor], limit: int
+) -> tuple[list[Tensor], bool]:
     """Cotangents of the variables from those of results, and whether an outer history goes in.
 
     Where forward mode runs outside, the tangent of a cotangent is the cotangent of the tangent.
@@ -131,7 +134,9 @@ def _as_trees(found: list[Tensor], trees: list[Any], argnums: Argnums) -> Any:
     return shaped[0] if isinstance(argnums, int) else tuple(shaped)
 
 
-def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
+def value_and_grad(
+    f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that returns f's value and its gradient in some arguments.
 
     f returns a Tensor of one element; with `has_aux` it returns (that, anything), and the
@@ -148,10 +153,13 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool
         result, trees, variables, limit = _call_marked(f, args, kwargs, argnums, "grad")
         value, aux = result if has_aux else (result, None)
         if not isinstance(value, scope["Tensor"]):
-            raise TypeError(f"grad: the function returned {type(value).__name__}; expected a Tensor of one element")
+            raise TypeError(
+                f"grad: the function returned {type(value).__name__}; expected a Tensor of one element"
+            )
         if value.size != 1:
             raise GradientError(
-                f"grad: the function returned shape {value.shape}; expected one element: reduce it, or use ut.jacobian"
+                f"grad: the function returned shape {value.shape}; expected one element: "
+                "reduce it, or use ut.jacobian"
             )
         start = scope["tensors"].ones_like(value.detach())
         with enable_grad():
@@ -219,10 +227,15 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
 
 def _checked(t: Any, x: Tensor, what: str) -> Tensor:
     if not isinstance(t, scope["Tensor"]) or t.shape != x.shape:
-        raise ValueError(f"{what}: {describe(t)} given for a Tensor of shape {x.shape}; expected the same shape")
+        raise ValueError(
+            f"{what}: {describe(t)} given for a Tensor of shape {x.shape}; expected the same shape"
+        )
     if t._xp is not x._xp:
-        raise TypeError(f"{what}: {t.backend!r} Tensor given for one on {x.backend!r}; use .to({x.backend!r})")
-    return t if t.dtype == x.dtype else t.astype(x.dtype)
+        raise TypeError(
+            f"{what}: {t.backend!r} Tensor given for one on {x.backend!r}; use .to({x.backend!r})"
+        )
+    cast: Tensor = t if t.dtype == x.dtype else t.astype(x.dtype)
+    return cast
 
 
 def jvp(
@@ -271,7 +284,11 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> push(ut.asarray([1.0, 1.0])).tolist()
     [2.0, 6.0]
     """
-    value, _ = jvp(f, primals, tuple(tree_map(lambda x: scope["tensors"].zeros_like(_variable(x, "linearize")), p) for p in primals))
+    value, _ = jvp(
+        f,
+        primals,
+        tuple(tree_map(lambda x: scope["tensors"].zeros_like(_variable(x, "linearize")), p) for p in primals),
+    )
 
     def push(*tangents: Any) -> Any:
         return jvp(f, primals, tangents)[1]
@@ -342,9 +359,7 @@ def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[Tensor]:
     tensors = scope["tensors"]
     found = []
     for i, x in enumerate(xs):
-        columns = [
-            jvp(lambda v, i=i: f(*xs[:i], v, *xs[i + 1 :]), (x,), (unit,))[1] for unit in _basis(x)
-        ]
+        columns = [jvp(lambda v, i=i: f(*xs[:i], v, *xs[i + 1 :]), (x,), (unit,))[1] for unit in _basis(x)]
         if columns:
             made = tensors.stack(columns, axis=-1)
             found.append(made.reshape((*made.shape[:-1], *x.shape)))
