@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import unitensor_jax_complex as mended
+from jax import lax
 
 from unitensor import Backend
 
@@ -51,6 +53,39 @@ def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
     return plain, shadow[plain].shape
 
 
+def _complex(name: str) -> Any:
+    """A function of one array: JAX's own for reals, mended for complex numbers."""
+    plain, other = getattr(jnp, name), getattr(mended, name)
+
+    def call(self: JaxBackend, x: Any, /) -> Any:
+        return other(x) if x.dtype.kind == "c" else plain(x)
+
+    return call
+
+
+@jax.jit
+def _float_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """The quotient with the standard's special cases, and the remainder with the sign of x2."""
+    rest = lax.rem(x1, x2)
+    quotient = (x1 - rest) / x2
+    off = (rest != 0) & ((x2 < 0) != (rest < 0))
+    rest = jnp.where(off, rest + x2, jnp.where(rest == 0, jnp.copysign(0, x2).astype(rest.dtype), rest))
+    quotient = jnp.where(off, quotient - 1, quotient)
+    whole = jnp.floor(quotient)
+    whole = jnp.where(quotient - whole > 0.5, whole + 1, whole)
+    exact = x1 / x2
+    whole = jnp.where(quotient == 0, jnp.copysign(jnp.zeros_like(exact), exact), whole)
+    return jnp.where(jnp.isinf(x1) | jnp.isinf(x2) | (x2 == 0), exact, whole), rest
+
+
+@jax.jit
+def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Quotient and remainder, 0 where x2 is."""
+    zero = x2 == 0
+    safe = jnp.where(zero, jnp.ones_like(x2), x2)
+    return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
+
+
 class JaxBackend(Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
@@ -79,6 +114,12 @@ class JaxBackend(Backend):
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
         return jnp.from_dlpack(obj, device=device, copy=copy)
+
+    def to_dlpack(self, a: Any, **options: Any) -> Any:
+        # JAX refuses versions before its oldest, where the standard lets it give what it has.
+        if (options.get("max_version") or (1, 0)) < (1, 0):
+            options["max_version"] = None
+        return super().to_dlpack(a, **options)
 
     def to_device(self, a: Any, device: Any) -> Any:
         return jax.device_put(a, device)
@@ -125,6 +166,63 @@ class JaxBackend(Backend):
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
         return a.at[_checked(a, key)[0]].add(value)
+
+    # Element-wise functions -------------------------------------------------------------------------
+
+    exp = _complex("exp")
+    expm1 = _complex("expm1")
+    log = _complex("log")
+    log1p = _complex("log1p")
+    log2 = _complex("log2")
+    log10 = _complex("log10")
+    sqrt = _complex("sqrt")
+    sin = _complex("sin")
+    cos = _complex("cos")
+    tan = _complex("tan")
+    asin = _complex("asin")
+    acos = _complex("acos")
+    atan = _complex("atan")
+    sinh = _complex("sinh")
+    cosh = _complex("cosh")
+    tanh = _complex("tanh")
+    asinh = _complex("asinh")
+    acosh = _complex("acosh")
+    atanh = _complex("atanh")
+    abs = _complex("abs")
+    reciprocal = _complex("reciprocal")
+
+    def sign(self, x: Any, /) -> Any:
+        if x.dtype.kind == "c":
+            return mended.sign(x)
+        return jnp.sign(x) + 0 if x.dtype.kind in "fV" else jnp.sign(x)
+
+    def floor_divide(self, x1: Any, x2: Any, /) -> Any:
+        return _float_divmod(x1, x2)[0] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[0]
+
+    def remainder(self, x1: Any, x2: Any, /) -> Any:
+        return _float_divmod(x1, x2)[1] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[1]
+
+    def pow(self, x1: Any, x2: Any, /) -> Any:
+        if x2.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and bool((x2 < 0).any()):
+            raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
+        return jnp.pow(x1, x2)
+
+    # Other functions ----------------------------------------------------------------------------------
+
+    def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
+        if len(axes) != x.ndim or any(not -x.ndim <= a < x.ndim for a in axes):
+            raise ValueError(f"axes {tuple(axes)} are not an order of {x.ndim} axes")
+        return jnp.permute_dims(x, tuple(a % x.ndim for a in axes))
+
+    def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+        return jnp.searchsorted(x1, x2, side=side, sorter=sorter).astype(jnp.int64)
+
+    def cumulative_prod(
+        self, x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+    ) -> Any:
+        if dtype is None and x.dtype.kind in "biu":
+            dtype = jnp.uint64 if x.dtype.kind == "u" else jnp.int64
+        return jnp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
 
 
 backend = JaxBackend
