@@ -124,6 +124,27 @@ def test_import_needs_no_backend_at_all(site: Site) -> None:
     assert site.python(program, backend="nonsense") == "[]\n"
 
 
+def test_import_adds_little_to_numpys(site: Site) -> None:
+    program = """
+        import sys, numpy
+        before = set(sys.modules)
+        import unitensor
+        print(sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+    """
+    added = set(eval(site.python(program)))
+    assert "unitensor" in added
+    assert not added & {
+        "array_api_compat",
+        "jax",
+        "torch",
+        "cupy",
+        "scipy",
+        "rich",
+        "importlib_metadata",
+        "email",
+    }
+
+
 def test_a_plugin_that_raises_at_import(site: Site) -> None:
     site.install("bad", "raise RuntimeError('driver 7 is too old\\nand more')")
     said = site.python(CHOOSE.format(name="bad"))
