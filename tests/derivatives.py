@@ -103,3 +103,20 @@ def torch_gradient(f: Callable[..., Any], arrays: Sequence[Any]) -> list[Any]:
     xs = [torch.tensor(a, requires_grad=True) for a in arrays]
     scalar(f, array_api_compat.torch)(*xs).backward()
     return [x.grad.resolve_conj().numpy() for x in xs]
+
+
+def agree(f: Callable[..., Any], engine: str, *arrays: Any) -> None:
+    """The value and the gradients of f on an engine are NumPy's, in value, shape and dtype."""
+    numbers = tuple(range(len(arrays)))
+    results = []
+    for backend in ("numpy", engine):
+        with ut.use_backend(backend):
+            tensors = [ut.asarray(a) for a in arrays]
+            results.append(ut.value_and_grad(scalar(f, ut), numbers)(*tensors))
+    (value, gradient), (other_value, other_gradient) = results
+    np.testing.assert_allclose(other_value.item(), value.item(), rtol=1e-6)
+    for a, b in zip(gradient, other_gradient):
+        assert a.dtype == b.dtype
+        assert b.backend == engine
+        tolerance = 1e-4 if a.dtype in (ut.float32, ut.complex64) else 1e-9
+        np.testing.assert_allclose(b.to("numpy").numpy(), a.numpy(), rtol=tolerance, atol=tolerance)

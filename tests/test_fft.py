@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import check, random
+from derivatives import agree, check, random
 
 import unitensor as ut
 
@@ -90,5 +90,29 @@ def test_frequencies() -> None:
 def test_errors_name_the_transform() -> None:
     with pytest.raises(TypeError, match=r"fft\.rfft\(x=complex128\[2\].*expected real floating"):
         ut.fft.rfft(ut.asarray([1j, 2.0]))
+    with pytest.raises(ValueError, match=r"fft\.fftn: s=\(2,\) is given without axes"):
+        ut.fft.fftn(ut.asarray([1.0, 2.0]), s=(2,))
+    with pytest.raises(ValueError, match=r"fft\.rfftn: s=\(2,\) and axes=\(0, 1\) differ in length"):
+        ut.fft.rfftn(ut.ones((2, 2)), s=(2,), axes=(0, 1))
     with pytest.raises(ValueError, match=r"fft\.fft\(x=float64\[2\], n=0"):
         ut.fft.fft(ut.asarray([1.0, 2.0]), n=0)
+
+
+@pytest.mark.parametrize(("name", "dtype"), ONE_AXIS)
+def test_engines_agree_on_one_axis(engine: str, name: str, dtype: str) -> None:
+    for n, axis, norm in ((None, -1, "backward"), (4, 0, "ortho"), (7, 1, "forward"), (1, 0, "backward")):
+
+        def f(xp: Any, x: Any, n: Any = n, axis: int = axis, norm: str = norm) -> Any:
+            return getattr(xp.fft, name)(x, n=n, axis=axis, norm=norm)
+
+        agree(f, engine, random((5, 4), dtype))
+
+
+@pytest.mark.parametrize(("name", "dtype"), SEVERAL)
+def test_engines_agree_on_several_axes(engine: str, name: str, dtype: str) -> None:
+    for s, axes in ((None, None), (None, (2, 0)), ((3, 6), (0, 1)), ((4, -1), (0, 2))):
+
+        def f(xp: Any, x: Any, s: Any = s, axes: Any = axes) -> Any:
+            return getattr(xp.fft, name)(x, s=s, axes=axes)
+
+        agree(f, engine, random((2, 3, 4), dtype))

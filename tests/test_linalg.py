@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from derivatives import check, random
+from derivatives import agree, check, random
 
 import unitensor as ut
 
@@ -347,3 +347,33 @@ def test_float32_stays() -> None:
                 return ut.sum(ut.abs(y))
 
             assert ut.grad(loss)(x).dtype == dtype, name
+
+
+@pytest.mark.parametrize("name", [*OF_SQUARE, *OF_ANY])
+def test_engines_agree(engine: str, name: str) -> None:
+    f = OF_SQUARE.get(name) or OF_ANY[name]
+    for dtype in DTYPES:
+        agree(f, engine, random((2, 3, 3), dtype))
+        if name not in OF_SQUARE:
+            agree(f, engine, random((4, 3), dtype))
+
+
+@pytest.mark.parametrize("name", OF_VECTORS)
+def test_engines_agree_on_pairs(engine: str, name: str) -> None:
+    f, shapes = OF_VECTORS[name]
+    for shape1, shape2 in shapes:
+        agree(f, engine, random(shape1), random(shape2, "complex128"))
+        agree(f, engine, random(shape1), random(shape2, "float32"))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_engines_agree_on_norms(engine: str, order: float) -> None:
+    for dtype in DTYPES:
+        x = random((2, 3, 2), dtype)
+        agree(lambda xp, x: xp.linalg.vector_norm(x, ord=order, axis=(0, 2)), engine, x)
+
+
+def test_engines_agree_on_singular_matrices(engine: str) -> None:
+    for x in (np.zeros((3, 3)), np.ones((2, 2)), np.eye(2), np.ones((1, 1))):
+        agree(lambda xp, x: xp.linalg.det(x), engine, x)
+        agree(lambda xp, x: xp.linalg.matrix_norm(x), engine, x)

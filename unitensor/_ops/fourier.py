@@ -5,8 +5,9 @@ Standard: Fourier transform Functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .._dtypes import DType
     from .._tensor import Tensor
 
+F = TypeVar("F", bound=Callable[..., Any])
 Norm = Literal["backward", "ortho", "forward"]
 
 OPPOSITE = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -46,17 +48,39 @@ def _length(n: Any, shape: Any, axis: int) -> int:
     return int(shape[axis]) if n is None or n == -1 else int(n)
 
 
-def _axes(s: Any, axes: Any, shape: Any) -> tuple[int, ...]:
-    if axes is not None:
-        return tuple(axes)
-    ndim = len(shape)
-    return tuple(range(ndim)) if s is None else tuple(range(ndim - len(s), ndim))
+def _axes(axes: Any, shape: Any) -> tuple[int, ...]:
+    return tuple(range(len(shape))) if axes is None else tuple(axes)
 
 
 def _full_lengths(shape: Any, x_shape: Any, s: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
     """The lengths of a real transform: its result's, but in the last axis the signal's own."""
     last = _length(None if s is None else s[-1], x_shape, axes[-1])
     return (*(int(shape[a]) for a in axes[:-1]), last)
+
+
+def _checked(function: F) -> F:
+    """A transform of several axes whose lengths mean the same on every engine."""
+
+    @wraps(function)
+    def call(
+        x: Tensor,
+        /,
+        *,
+        s: Sequence[int] | None = None,
+        axes: Sequence[int] | None = None,
+        norm: Norm = "backward",
+    ) -> Any:
+        if s is not None:
+            name = f"fft.{function.__name__}"
+            if axes is None:
+                raise ValueError(f"{name}: s={tuple(s)} is given without axes; pass the axes it is for")
+            if len(s) != len(axes):
+                raise ValueError(f"{name}: s={tuple(s)} and axes={tuple(axes)} differ in length")
+            if -1 in s and isinstance(x, scope["Tensor"]):
+                s = [_length(n, x.shape, a) for n, a in zip(s, axes)]
+        return function(x, s=s, axes=axes, norm=norm)
+
+    return cast(F, call)
 
 
 # One axis ------------------------------------------------------------------------------------------
@@ -153,10 +177,11 @@ def ihfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: Norm = "b
 # Several axes --------------------------------------------------------------------------------------
 
 
-def _fftn_rule(xp: Any, g: Any, x_shape: Any, s: Any, axes: Any, norm: Any) -> Any:
-    return _resized(xp, xp.fft.fftn(g, axes=_axes(s, axes, x_shape), norm=norm), x_shape)
+def _fftn_rule(xp: Any, g: Any, x_shape: Any, axes: Any, norm: Any) -> Any:
+    return _resized(xp, xp.fft.fftn(g, axes=_axes(axes, x_shape), norm=norm), x_shape)
 
 
+@_checked
 @op(module="fft", grad={"x": _fftn_rule}, linear="each", dtypes="floating", result="float64")
 def fftn(
     x: Tensor,
@@ -166,7 +191,7 @@ def fftn(
     axes: Sequence[int] | None = None,
     norm: Norm = "backward",
 ) -> Tensor:
-    """The Fourier transform along several axes, all by default; s are the lengths to transform.
+    """The Fourier transform along several axes, all by default; s are their lengths.
 
     >>> import unitensor as ut
     >>> ut.fft.fftn(ut.ones((2, 2))).real.tolist()
@@ -174,10 +199,11 @@ def fftn(
     """
 
 
-def _ifftn_rule(xp: Any, g: Any, x_shape: Any, s: Any, axes: Any, norm: Any) -> Any:
-    return _resized(xp, xp.fft.ifftn(g, axes=_axes(s, axes, x_shape), norm=norm), x_shape)
+def _ifftn_rule(xp: Any, g: Any, x_shape: Any, axes: Any, norm: Any) -> Any:
+    return _resized(xp, xp.fft.ifftn(g, axes=_axes(axes, x_shape), norm=norm), x_shape)
 
 
+@_checked
 @op(module="fft", grad={"x": _ifftn_rule}, linear="each", dtypes="floating", result="float64")
 def ifftn(
     x: Tensor,
@@ -196,11 +222,12 @@ def ifftn(
 
 
 def _rfftn_rule(xp: Any, g: Any, x_shape: Any, s: Any, axes: Any, norm: Any) -> Any:
-    axes = _axes(s, axes, x_shape)
+    axes = _axes(axes, x_shape)
     whole = xp.fft.fftn(g, s=_full_lengths(g.shape, x_shape, s, axes), axes=axes, norm=norm)
     return _resized(xp, xp.real(whole), x_shape)
 
 
+@_checked
 @op(module="fft", grad={"x": _rfftn_rule}, linear="each", dtypes="real floating", result="float64")
 def rfftn(
     x: Tensor,
@@ -218,12 +245,13 @@ def rfftn(
     """
 
 
-def _irfftn_rule(xp: Any, g: Any, x_shape: Any, s: Any, axes: Any, norm: Any) -> Any:
-    axes = _axes(s, axes, x_shape)
+def _irfftn_rule(xp: Any, g: Any, x_shape: Any, axes: Any, norm: Any) -> Any:
+    axes = _axes(axes, x_shape)
     half = xp.conj(xp.fft.rfftn(g, axes=axes, norm=OPPOSITE[norm]))
     return _resized(xp, _twice_inside(xp, half, axes[-1], g.shape[axes[-1]]), x_shape)
 
 
+@_checked
 @op(module="fft", grad={"x": _irfftn_rule}, linear="each", dtypes="complex floating", result="float64")
 def irfftn(
     x: Tensor,
