@@ -66,6 +66,7 @@ def _complex(name: str) -> Any:
 @jax.jit
 def _float_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     """The quotient with the standard's special cases, and the remainder with the sign of x2."""
+    x1, x2 = jnp.broadcast_arrays(x1, x2)
     rest = lax.rem(x1, x2)
     quotient = (x1 - rest) / x2
     off = (rest != 0) & ((x2 < 0) != (rest < 0))
