@@ -70,16 +70,20 @@ def mean(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> T
     """
 
 
+def _part(xp: Any, x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+    return xp.getitem(x, (slice(None),) * axis + (slice(start, stop),))
+
+
+def _before(xp: Any, x: Any, axis: int) -> Any:
+    """At each element the product of those before it."""
+    ones = xp.ones_like(_part(xp, x, axis, 0, 1))
+    return xp.cumulative_prod(xp.concat([ones, _part(xp, x, axis, 0, -1)], axis=axis), axis=axis)
+
+
 def _others(xp: Any, x: Any, axis: int) -> Any:
     """At each element the product of all others along an axis, without a division."""
-    n = x.shape[axis]
-    lead = (slice(None),) * axis
-    ones = xp.ones_like(xp.getitem(x, (*lead, slice(0, 1))))
-    before = xp.concat([ones, xp.getitem(x, (*lead, slice(0, n - 1)))], axis=axis)
-    after = xp.concat([xp.getitem(x, (*lead, slice(1, n))), ones], axis=axis)
-    left = xp.cumulative_prod(before, axis=axis)
-    right = xp.flip(xp.cumulative_prod(xp.flip(after, axis=axis), axis=axis), axis=axis)
-    return xp.multiply(left, right)
+    behind = xp.flip(_before(xp, xp.flip(x, axis=axis), axis), axis=axis)
+    return xp.multiply(_before(xp, x, axis), behind)
 
 
 def _flattened(xp: Any, x: Any, axis: Any) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
@@ -91,7 +95,8 @@ def _flattened(xp: Any, x: Any, axis: Any) -> tuple[Any, tuple[int, ...], tuple[
     return xp.reshape(moved, (*rest, count(x.shape, axis))), order, tuple(moved.shape)
 
 
-def _prod_rule(xp: Any, g: Any, x: Any, axis: Any) -> Any:
+def _prod_slope(xp: Any, x: Any, axis: Any) -> Any:
+    """The derivative of a product in each of its factors."""
     if 0 in x.shape:
         return xp.zeros_like(x)
     flat, order, shape = _flattened(xp, x, axis)
@@ -99,11 +104,23 @@ def _prod_rule(xp: Any, g: Any, x: Any, axis: Any) -> Any:
     back = [0] * len(order)
     for i, a in enumerate(order):
         back[a] = i
-    others = xp.permute_dims(xp.reshape(others, shape), tuple(back))
-    return xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), others)
+    return xp.permute_dims(xp.reshape(others, shape), tuple(back))
 
 
-@op(grad={"x": _prod_rule}, promote=(), domain=(-2.0, 2.0))
+def _prod_rule(xp: Any, g: Any, x: Any, axis: Any) -> Any:
+    return xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), _prod_slope(xp, x, axis))
+
+
+def total(xp: Any, x: Any, axis: Any, out: Any) -> Any:
+    """A sum over axes in the shape of the op's own result."""
+    return xp.reshape(xp.sum(x, axis=as_axes(axis, len(x.shape))), out.shape)
+
+
+def _prod_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
+    return total(xp, xp.multiply(g, _prod_slope(xp, x, axis)), axis, out)
+
+
+@op(grad={"x": _prod_rule}, jvp={"x": _prod_forward}, promote=(), domain=(-2.0, 2.0))
 def prod(
     x: Tensor, /, *, axis: Axes | None = None, dtype: DType | None = None, keepdims: bool = False
 ) -> Tensor:
@@ -115,16 +132,26 @@ def prod(
     """
 
 
-def _extremum_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
-    shape = kept_shape(x.shape, axis)
-    peak = xp.reshape(out, shape)
+def _extremum_shares(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
+    """Equal shares, of 1 in all, for the elements that are the extremum."""
+    peak = xp.reshape(out, kept_shape(x.shape, axis))
     hit = xp.logical_or(xp.equal(x, peak), xp.logical_and(xp.isnan(x), xp.isnan(peak)))
     hit = xp.astype(hit, g.dtype)
-    share = xp.divide(xp.reshape(g, shape), xp.sum(hit, axis=as_axes(axis, len(shape)), keepdims=True))
-    return xp.multiply(hit, share)
+    return xp.divide(hit, xp.sum(hit, axis=as_axes(axis, len(x.shape)), keepdims=True))
 
 
-@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares", selects=True)
+def _extremum_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
+    return xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), _extremum_shares(xp, g, x, out, axis))
+
+
+def _extremum_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
+    return total(xp, xp.multiply(g, _extremum_shares(xp, g, x, out, axis)), axis, out)
+
+
+EXTREMUM: dict[str, Any] = {"grad": {"x": _extremum_rule}, "jvp": {"x": _extremum_forward}}
+
+
+@op(**EXTREMUM, dtypes="real numeric", notes="ties: equal shares", selects=True)
 def max(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Tensor:
     """The largest element over axes, all by default; NaN if there is one.
 
@@ -134,7 +161,7 @@ def max(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Te
     """
 
 
-@op(grad={"x": _extremum_rule}, dtypes="real numeric", notes="ties: equal shares", selects=True)
+@op(**EXTREMUM, dtypes="real numeric", notes="ties: equal shares", selects=True)
 def min(x: Tensor, /, *, axis: Axes | None = None, keepdims: bool = False) -> Tensor:
     """The smallest element over axes, all by default; NaN if there is one.
 
@@ -148,15 +175,28 @@ def _centred(xp: Any, x: Any, axis: Any) -> Any:
     return xp.subtract(x, xp.mean(x, axis=as_axes(axis, len(x.shape)), keepdims=True))
 
 
-def _var_rule(xp: Any, g: Any, x: Any, axis: Any, correction: Any) -> Any:
+def _var_slope(xp: Any, x: Any, axis: Any, correction: Any) -> Any:
     n = count(x.shape, axis) - correction
-    scale = 2.0 / n if n > 0 else float("nan")
-    g = xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), scale)
     centred = _centred(xp, x, axis)
-    return xp.multiply(g, xp.conj(centred) if is_complex(xp, x) else centred)
+    return xp.multiply(xp.conj(centred) if is_complex(xp, x) else centred, 2.0 / n if n > 0 else float("nan"))
 
 
-@op(grad={"x": _var_rule}, dtypes="real floating", result="float64")
+def _var_rule(xp: Any, g: Any, x: Any, axis: Any, correction: Any) -> Any:
+    return xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), _var_slope(xp, x, axis, correction))
+
+
+def _var_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+    slope = xp.multiply(g, _var_slope(xp, x, axis, correction))
+    return total(xp, xp.real(slope) if is_complex(xp, x) else slope, axis, out)
+
+
+@op(
+    grad={"x": _var_rule},
+    jvp={"x": _var_forward},
+    dtypes="floating",
+    result="float64",
+    notes="no more elements than the correction: NaN",
+)
 def var(
     x: Tensor, /, *, axis: Axes | None = None, correction: int | float = 0.0, keepdims: bool = False
 ) -> Tensor:
@@ -168,14 +208,29 @@ def var(
     """
 
 
-def _std_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+def _halved_by(xp: Any, g: Any, out: Any) -> Any:
+    """g / (2 out), and 0 where out is."""
     flat = xp.equal(out, 0)
     safe = xp.where(flat, xp.ones_like(out), out)
     slope = xp.where(flat, xp.zeros_like(out), xp.divide(0.5, safe))
-    return _var_rule(xp, xp.multiply(g, xp.reshape(slope, g.shape)), x, axis, correction)
+    return xp.multiply(g, xp.reshape(slope, g.shape))
 
 
-@op(grad={"x": _std_rule}, dtypes="real floating", result="float64", notes="all elements equal: 0")
+def _std_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+    return _var_rule(xp, _halved_by(xp, g, out), x, axis, correction)
+
+
+def _std_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+    return _halved_by(xp, _var_forward(xp, g, x, out, axis, correction), out)
+
+
+@op(
+    grad={"x": _std_rule},
+    jvp={"x": _std_forward},
+    dtypes="floating",
+    result="float64",
+    notes="all elements equal: 0; no more elements than the correction: NaN",
+)
 def std(
     x: Tensor, /, *, axis: Axes | None = None, correction: int | float = 0.0, keepdims: bool = False
 ) -> Tensor:
@@ -188,7 +243,7 @@ def std(
 
 
 def _drop_initial(xp: Any, g: Any, axis: int, include_initial: Any) -> Any:
-    return xp.getitem(g, (slice(None),) * axis + (slice(1, None),)) if include_initial else g
+    return _part(xp, g, axis, 1, None) if include_initial else g
 
 
 def _cumulative_sum_rule(xp: Any, g: Any, x_shape: Any, axis: Any, include_initial: Any) -> Any:
@@ -214,26 +269,41 @@ def cumulative_sum(
     """
 
 
+def _recurrence(xp: Any, a: Any, b: Any, axis: int) -> Any:
+    """The s with s[i] = b[i] + a[i] s[i+1], and 0 after the end, in log2(n) steps."""
+    n = b.shape[axis]
+    reach = 1
+    while reach < n:
+        nothing = xp.zeros_like(_part(xp, b, axis, 0, reach))
+        ahead = xp.concat([_part(xp, b, axis, reach, None), nothing], axis=axis)
+        b = xp.add(b, xp.multiply(a, ahead))
+        a = xp.multiply(a, xp.concat([_part(xp, a, axis, reach, None), nothing], axis=axis))
+        reach *= 2
+    return b
+
+
 def _cumulative_prod_rule(xp: Any, g: Any, x: Any, axis: Any, include_initial: Any) -> Any:
     axis = 0 if axis is None else axis % len(x.shape)
     g = _drop_initial(xp, g, axis, include_initial)
-    n = x.shape[axis]
-    if n == 0:
+    if 0 in x.shape:
         return xp.zeros_like(x)
-    # Horner's scheme from the end: s[i] = g[i] + x[i+1] * s[i+1]; then dx[i] = before[i] * s[i].
-    lead = (slice(None),) * axis
-    part = xp.getitem(g, (*lead, slice(n - 1, n)))
-    parts = [part]
-    for i in range(n - 2, -1, -1):
-        step = xp.multiply(xp.getitem(x, (*lead, slice(i + 1, i + 2))), part)
-        part = xp.add(xp.getitem(g, (*lead, slice(i, i + 1))), step)
-        parts.append(part)
-    ones = xp.ones_like(xp.getitem(x, (*lead, slice(0, 1))))
-    before = xp.concat([ones, xp.getitem(x, (*lead, slice(0, n - 1)))], axis=axis)
-    return xp.multiply(xp.cumulative_prod(before, axis=axis), xp.concat(parts[::-1], axis=axis))
+    nothing = xp.zeros_like(_part(xp, x, axis, 0, 1))
+    after = xp.concat([_part(xp, x, axis, 1, None), nothing], axis=axis)
+    return xp.multiply(_before(xp, x, axis), _recurrence(xp, after, g, axis))
 
 
-@op(grad={"x": _cumulative_prod_rule}, promote=(), domain=(-2.0, 2.0))
+def _cumulative_prod_forward(xp: Any, g: Any, x: Any, axis: Any, include_initial: Any) -> Any:
+    axis = 0 if axis is None else axis % len(x.shape)
+    lead = list(g.shape)
+    lead[axis] = 1
+    nothing = xp.zeros_like(xp.broadcast_to(xp.sum(g), tuple(lead)))
+    if 0 not in x.shape:
+        moved = xp.flip(xp.multiply(_before(xp, x, axis), g), axis=axis)
+        g = xp.flip(_recurrence(xp, xp.flip(x, axis=axis), moved, axis), axis=axis)
+    return xp.concat([nothing, g], axis=axis) if include_initial else g
+
+
+@op(grad={"x": _cumulative_prod_rule}, jvp={"x": _cumulative_prod_forward}, promote=(), domain=(-2.0, 2.0))
 def cumulative_prod(
     x: Tensor,
     /,
