@@ -68,7 +68,7 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
                 raise BufferError("from_dlpack: copy=False, but read-only memory must be copied for torch")
             return self.from_numpy(obj, device)
         wanted = {"device": device, "copy": copy}
-        return torch.from_dlpack(obj, **{k: v for k, v in wanted.items() if v is not None})
+        return torch.utils.dlpack.from_dlpack(obj, **{k: v for k, v in wanted.items() if v is not None})
 
     def to_device(self, a: Any, device: Any) -> Any:
         return a.to(device)

@@ -19,53 +19,64 @@ from unitensor_torch_unsigned import (
     wide,
 )
 
+# Of complex numbers ------------------------------------------------------------------------------
+
+
+def _add(x1: Any, x2: Any) -> Any:
+    """Mended: torch multiplies x2 by 1 + 0j first, which makes NaN of infinities."""
+    return _join(_parts(x1) + _parts(x2))
+
+
+def _subtract(x1: Any, x2: Any) -> Any:
+    """Mended: as in _add."""
+    return _join(_parts(x1) - _parts(x2))
+
+
+def _parts(x: Any) -> Any:
+    return torch.view_as_real(x.resolve_conj())
+
+
+def _join(parts: Any) -> Any:
+    return torch.view_as_complex(parts)
+
 
 def _sign(x: Any) -> Any:
-    if x.dtype in SIGNED:
-        return torch.ne(x, 0).to(x.dtype)
-    if x.dtype.is_complex:
-        return torch.sgn(x)
-    out = torch.sign(x)
-    return torch.where(torch.isnan(x), x, out) if x.dtype.is_floating_point else out
+    """Mended: x / |x| of an infinity is NaN in torch where one part is finite."""
+    real, imag = x.real, x.imag
+    lone = torch.isinf(real) & torch.isfinite(imag) | torch.isfinite(real) & torch.isinf(imag)
+    far = torch.complex(
+        torch.copysign(torch.isinf(real).to(real.dtype), real),
+        torch.copysign(torch.isinf(imag).to(imag.dtype), imag),
+    )
+    return torch.sgn(torch.where(lone, far, x))
 
 
 def _round(x: Any) -> Any:
-    return torch.complex(torch.round(x.real), torch.round(x.imag)) if x.dtype.is_complex else torch.round(x)
+    return torch.complex(torch.round(x.real), torch.round(x.imag))
 
 
 def _expm1(x: Any) -> Any:
-    """Mended: of complex infinities, NaN and -0 torch gives other values than the standard."""
-    out = torch.expm1(x)
-    if not x.dtype.is_complex:
-        return out
-    far, finite = torch.exp(x), torch.isfinite(x)
+    """Mended: of infinities, NaN and -0 torch gives other values than the standard."""
+    out, far, finite = torch.expm1(x), torch.exp(x), torch.isfinite(x)
     real = torch.where(finite, out.real + 0.0, far.real - 1.0)  # of -0 + 0j, -0 becomes 0
     return torch.complex(real, torch.where(finite, out.imag, far.imag))
 
 
 def _log1p(x: Any) -> Any:
-    """Mended: of complex numbers torch loses the sign of a zero imaginary part, and infinities."""
-    out = torch.log1p(x)
-    if not x.dtype.is_complex:
-        return out
-    real = torch.where(torch.isinf(x), torch.inf, out.real + 0.0)
+    """Mended: torch loses the sign of a zero imaginary part, and infinities."""
+    real = torch.where(torch.isinf(x), torch.inf, torch.log1p(x).real + 0.0)
     return torch.complex(real, torch.atan2(x.imag, 1 + x.real))
 
 
 def _tanh(x: Any) -> Any:
     """Mended: at infinity the imaginary part is a zero with the sign of that of x."""
     out = torch.tanh(x)
-    if not x.dtype.is_complex:
-        return out
-    far = torch.isinf(x.real)
-    zero = torch.zeros_like(x.imag)
-    return torch.complex(out.real, torch.where(far, torch.copysign(zero, x.imag), out.imag))
+    zero = torch.copysign(torch.zeros_like(x.imag), x.imag)
+    return torch.complex(out.real, torch.where(torch.isinf(x.real), zero, out.imag))
 
 
 def _acos(x: Any) -> Any:
     """Mended: of complex128 torch's own loses digits near 1, and the sign of zeros."""
-    if not x.dtype.is_complex:
-        return torch.acos(x)
     turned = torch.acosh(x)
     return torch.complex(torch.abs(turned.imag), -torch.copysign(turned.real, x.imag))
 
@@ -74,13 +85,12 @@ class Elementwise:
     """The chapter's functions; inputs of one call have one dtype."""
 
     # Arithmetic
-    add = binary(torch.add)
-    subtract = binary(torch.subtract)
+    add = binary(torch.add, on_complex=_add)
+    subtract = binary(torch.subtract, on_complex=_subtract)
     multiply = binary(torch.multiply)
     divide = binary(torch.divide)
     negative = unary(torch.negative)
     square = unary(torch.square)
-    sign = staticmethod(_sign)
     hypot = binary(torch.hypot)
     reciprocal = unary(torch.reciprocal)
     maximum = binary(torch.maximum, ordered, unordered)
@@ -88,9 +98,9 @@ class Elementwise:
 
     # Exponentials, trigonometry
     exp = unary(torch.exp)
-    expm1 = unary(_expm1)
+    expm1 = unary(torch.expm1, on_complex=_expm1)
     log = unary(torch.log)
-    log1p = unary(_log1p)
+    log1p = unary(torch.log1p, on_complex=_log1p)
     log2 = unary(torch.log2)
     log10 = unary(torch.log10)
     sqrt = unary(torch.sqrt)
@@ -98,11 +108,11 @@ class Elementwise:
     cos = unary(torch.cos)
     tan = unary(torch.tan)
     asin = unary(torch.asin)
-    acos = unary(_acos)
+    acos = unary(torch.acos, on_complex=_acos)
     atan = unary(torch.atan)
     sinh = unary(torch.sinh)
     cosh = unary(torch.cosh)
-    tanh = unary(_tanh)
+    tanh = unary(torch.tanh, on_complex=_tanh)
     asinh = unary(torch.asinh)
     acosh = unary(torch.acosh)
     atanh = unary(torch.atanh)
@@ -115,7 +125,7 @@ class Elementwise:
     ceil = unary(torch.ceil)
     floor = unary(torch.floor)
     trunc = unary(torch.trunc)
-    round = unary(_round)
+    round = unary(torch.round, on_complex=_round)
     conj = staticmethod(torch.conj_physical)
     real = staticmethod(torch.real)
 
@@ -138,8 +148,16 @@ class Elementwise:
     logical_xor = binary(torch.logical_xor, wide, as_is)
     logical_not = unary(torch.logical_not, wide, as_is)
 
+    def sign(self, x: Any, /) -> Any:
+        if x.dtype.is_complex:
+            return _sign(x)
+        if x.dtype in SIGNED:
+            return torch.ne(x, 0).to(x.dtype)
+        # torch's own sign of NaN is 0.
+        return torch.where(torch.isnan(x), x, torch.sign(x)) if x.dtype.is_floating_point else torch.sign(x)
+
     def abs(self, x: Any, /) -> Any:
-        return x.clone() if x.dtype in SIGNED else torch.abs(x)
+        return x.clone() if x.dtype in SIGNED or x.dtype is torch.bool else torch.abs(x)
 
     def positive(self, x: Any, /) -> Any:
         return x.clone()

@@ -50,3 +50,24 @@ class Extensions:
 
     def linalg_trace(self: Any, x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
         return self.sum(torch.diagonal(x, offset=offset, dim1=-2, dim2=-1), axis=-1, dtype=dtype)
+
+    def linalg_vector_norm(self, x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+        """Mended: torch takes axis=() for all axes, and lets a 0-d array have an axis."""
+        if axis != () and (x.ndim or axis is None):
+            if ord == float("inf") and not x.numel():
+                ord = 1  # the largest of nothing is 0, as is the sum
+            return torch.linalg.vector_norm(x, ord=ord, dim=axis, keepdim=keepdims)
+        if axis != ():
+            raise IndexError(f"axis {axis} is out of range for 0 axes")
+        size = torch.abs(x)
+        return (size != 0).to(size.dtype) if ord == 0 else size
+
+    def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
+        return torch.linalg.pinv(x, rtol=_real(rtol))
+
+    def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
+        return torch.linalg.matrix_rank(x, rtol=_real(rtol))
+
+
+def _real(rtol: Any) -> Any:
+    return rtol.real if isinstance(rtol, torch.Tensor) and rtol.dtype.is_complex else rtol

@@ -13,11 +13,16 @@ UNSIGNED = frozenset({torch.uint8, *SIGNED})
 INTEGERS = UNSIGNED | {torch.int8, torch.int16, torch.int32, torch.int64}
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """An axis argument as distinct axes of 0 or more; all of them if it is None."""
+def _axes(axis: Any, ndim: int, strict: bool = False) -> tuple[int, ...]:
+    """An axis argument as distinct axes of 0 or more; all of them if it is None.
+
+    Most of NumPy's reductions take a 0-d array to have an axis; the strict ones do not.
+    """
     if axis is None:
         return tuple(range(ndim))
     given = (axis,) if isinstance(axis, int) else tuple(axis)
+    if not ndim and not strict and given in ((0,), (-1,)):
+        return ()
     for a in given:
         if not -ndim <= a < ndim:
             raise IndexError(f"axis {a} is out of range for {ndim} axes")
@@ -25,6 +30,12 @@ def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ValueError(f"axis {given} names an axis twice")
     return axes
+
+
+def _axis(axis: int, ndim: int) -> int:
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of range for {ndim} axes")
+    return axis % ndim
 
 
 def _kept(shape: Any, axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -90,7 +101,7 @@ class Functions:
                 raise ValueError(f"axis must be given for {x.ndim} axes")
             axis = 0
         x, dtype, end = _accumulate(x.reshape(1) if not x.ndim else x, dtype)
-        (axis,) = _axes(axis, x.ndim)
+        axis = _axis(axis, x.ndim)
         r = f(x, axis, dtype=dtype)
         if initial is not None:
             first = torch.full(
@@ -116,7 +127,7 @@ class Functions:
         return torch.mean(x, axes, keepdims) if axes else x.clone()
 
     def var(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
-        axes = _axes(axis, x.ndim)
+        axes = _axes(axis, x.ndim, strict=True)
         n = math.prod(x.shape[i] for i in axes)
         if n > correction and axes:
             return torch.var(x, axes, correction=correction, keepdim=keepdims)
@@ -167,7 +178,7 @@ class Functions:
             raise ValueError("expected at least one element, got none")
         if x.dtype is torch.bool:
             x = x.view(torch.uint8)
-        r = f(x) if axis is None else f(x, axes[0])
+        r = f(x, axes[0]) if axis is not None and axes else f(x)
         return r.reshape(_kept(x.shape, axes)) if keepdims else r
 
     def count_nonzero(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
@@ -198,13 +209,14 @@ class Functions:
     # Sorting and sets --------------------------------------------------------------------------------
 
     def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
-        (axis,) = _axes(axis, x.ndim)
+        axis = _axis(axis, x.ndim)
         key = ordered(x) if x.dtype in SIGNED else x
         values = torch.sort(key, dim=axis, descending=descending, stable=stable).values
         return unordered(values, x.dtype) if x.dtype in SIGNED else values
 
     def argsort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
-        (axis,) = _axes(axis, x.ndim)
+        x = x if x.ndim else x.reshape(1)  # as NumPy has it
+        axis = _axis(axis, x.ndim)
         key = ordered(x) if x.dtype in SIGNED else x
         return torch.sort(key, dim=axis, descending=descending, stable=stable).indices
 
@@ -271,13 +283,15 @@ class Functions:
         return torch.squeeze(x, axes)
 
     def flip(self, x: Any, /, *, axis: Any = None) -> Any:
-        axes = _axes(axis, x.ndim)
+        axes = _axes(axis, x.ndim, strict=True)
         return bits(x).flip(axes).view(x.dtype) if x.dtype in SIGNED else x.flip(axes)
 
     def roll(self, x: Any, /, shift: Any, *, axis: Any = None) -> Any:
         if axis is None:
             return torch.roll(x, shift)
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
+        if not axes:
+            return x.clone()
         shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
         axes = axes * len(shifts) if len(axes) == 1 else axes
         return torch.roll(x, shifts, axes)
@@ -287,6 +301,8 @@ class Functions:
             repeats = repeats.to(torch.int64)
         if axis is None:
             x, axis = x.reshape(-1), 0
+        if x.dtype in SIGNED:
+            return torch.repeat_interleave(bits(x), repeats, axis).view(x.dtype)
         return torch.repeat_interleave(x, repeats, axis)
 
     def tile(self, x: Any, repetitions: Any, /) -> Any:
@@ -301,9 +317,11 @@ class Functions:
         return torch.stack(arrays, axis)
 
     def tril(self, x: Any, /, *, k: int = 0) -> Any:
+        x = _as_matrix(x)
         return bits(x).tril(k).view(x.dtype) if x.dtype in SIGNED else torch.tril(x, k)
 
     def triu(self, x: Any, /, *, k: int = 0) -> Any:
+        x = _as_matrix(x)
         return bits(x).triu(k).view(x.dtype) if x.dtype in SIGNED else torch.triu(x, k)
 
     # Indexing and casting ---------------------------------------------------------------------------------
@@ -313,13 +331,13 @@ class Functions:
             if x.ndim != 1:
                 raise ValueError(f"axis must be given for {x.ndim} axes")
             axis = 0
-        (axis,) = _axes(axis, x.ndim)
+        axis = _axis(axis, x.ndim)
         if indices.dtype is not torch.int64:
             indices = indices.to(torch.int64)
         return x[(slice(None),) * axis + (indices,)]
 
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-        (axis,) = _axes(axis, x.ndim)
+        axis = _axis(axis, x.ndim)
         indices = indices.to(torch.int64)
         n = x.shape[axis]
         wrong = (indices < -n) | (indices >= n)  # take_along_dim wraps these around
@@ -367,6 +385,11 @@ _amin = general(torch.amin, ordered, unordered).__func__
 _argmax = general(torch.argmax, ordered, as_is).__func__
 _argmin = general(torch.argmin, ordered, as_is).__func__
 _tensordot = general(torch.tensordot).__func__
+
+
+def _as_matrix(x: Any) -> Any:
+    """NumPy repeats a vector as the rows of a matrix."""
+    return x.expand(x.shape[0], x.shape[0]) if x.ndim == 1 else x
 
 
 def _saturate(x: Any, dtype: Any) -> Any:

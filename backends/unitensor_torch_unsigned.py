@@ -50,8 +50,8 @@ def as_is(r: Any, dtype: Any) -> Any:
     return r
 
 
-def half(x: Any) -> Any:
-    return x.to(torch.float32)
+HALF = frozenset({torch.float16, torch.bfloat16})
+COMPLEX = frozenset({torch.complex64, torch.complex128})
 
 
 def stand_in(
@@ -59,39 +59,72 @@ def stand_in(
 ) -> Any:
     """What f gives where torch has no kernel for the dtype; else the error goes on.
 
-    Half precision is computed in float32.
+    Half precision is computed in float32, booleans in int32.
     """
     dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None)
-    if dtype in (torch.float16, torch.bfloat16):
-        encode, decode = half, lambda r, d: r.to(d) if r.dtype is torch.float32 else r
+    if dtype in HALF:
+        encode, decode = _to_float, _from_float
+    elif dtype is torch.bool:
+        encode, decode = _to_int, _to_bool
     elif dtype not in SIGNED:
         raise  # the error of torch that is being handled
     coded = [encode(a) if isinstance(a, torch.Tensor) and a.dtype is dtype else a for a in args]
     return decode(f(*coded, **options), dtype)
 
 
-def unary(f: Function, encode: Function = wide, decode: Function = narrow) -> Any:
-    """f of one array, on every dtype."""
+def _to_float(x: Any) -> Any:
+    return x.to(torch.float32)
+
+
+def _to_int(x: Any) -> Any:
+    return x.to(torch.int32)
+
+
+def _to_bool(r: Any, dtype: Any) -> Any:
+    return r.to(dtype)
+
+
+def _from_float(r: Any, dtype: Any) -> Any:
+    return r.to(dtype) if r.dtype is torch.float32 else r
+
+
+def mended(f: Function, call: Any, *, on_complex: bool = False) -> Any:
+    """A function beside torch's own f, which the front end calls directly on all ordinary dtypes."""
+    call.ordinary = f
+    call.odd = HALF | SIGNED.keys() | {torch.bool} | (COMPLEX if on_complex else frozenset())
+    return staticmethod(call)
+
+
+def unary(
+    f: Function, encode: Function = wide, decode: Function = narrow, on_complex: Function | None = None
+) -> Any:
+    """f of one array, on every dtype; `on_complex` replaces it on complex ones."""
 
     def call(x: Any, /) -> Any:
+        if on_complex is not None and x.dtype.is_complex:
+            return on_complex(x)
         try:
             return f(x)
         except RuntimeError:
             return stand_in(f, (x,), {}, encode, decode)
 
-    return staticmethod(call)
+    return mended(f, call, on_complex=on_complex is not None)
 
 
-def binary(f: Function, encode: Function = wide, decode: Function = narrow) -> Any:
-    """f of two arrays of one dtype, on every dtype."""
+def binary(
+    f: Function, encode: Function = wide, decode: Function = narrow, on_complex: Function | None = None
+) -> Any:
+    """f of two arrays of one dtype, on every dtype; `on_complex` replaces it on complex ones."""
 
     def call(x1: Any, x2: Any, /) -> Any:
+        if on_complex is not None and x1.dtype.is_complex:
+            return on_complex(x1, x2)
         try:
             return f(x1, x2)
         except RuntimeError:
             return stand_in(f, (x1, x2), {}, encode, decode)
 
-    return staticmethod(call)
+    return mended(f, call, on_complex=on_complex is not None)
 
 
 def general(f: Function, encode: Function = wide, decode: Function = narrow) -> Any:
@@ -103,7 +136,7 @@ def general(f: Function, encode: Function = wide, decode: Function = narrow) -> 
         except RuntimeError:
             return stand_in(f, args, options, encode, decode)
 
-    return staticmethod(call)
+    return mended(f, call)
 
 
 def right_shift(a: Any, b: Any) -> Any:
