@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ._graph import Dual, GradientError, special
+from ._graph import Dual, GradientError, output_nodes, special
 from ._op import Op, Rule, scope
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def tangent(
     if op.outputs is None:
         values["out"] = wrap(out, xp, node)
     else:
-        values["out"] = tuple(wrap(a, xp, p) for a, p in zip(out, _parts(node, xp, out)))
+        values["out"] = tuple(wrap(a, xp, p) for a, p in zip(out, output_nodes(node, xp, out)))
     total = None
     for i, name in enumerate(op.inputs):
         t = tangents[i]
@@ -93,12 +93,6 @@ def tangent(
     if total.dtype != xp.backend.dtype_of(out):
         total = scope["tensors"].astype(total, xp.backend.dtype_of(out))
     return total
-
-
-def _parts(node: Any, xp: Any, out: tuple[Any, ...]) -> list[Any]:
-    from ._graph import _output_nodes
-
-    return _output_nodes(node, xp, out)
 
 
 def _add(a: Any, b: Any) -> Any:

@@ -229,22 +229,16 @@ def wrap_outputs(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], r
     if any(n is not None for n in nodes) and op.differentiable:
         node = record(op, xp, env, nodes, r)
     make = scope["wrap"]
-    if node is None:
-        return kind(*(make(a, xp, None) for a in r))
-    if type(node) is Dual:
-        parts = _output_nodes(node.node, xp, r)
-        return kind(
-            *(
-                make(a, xp, p if t is None else Dual(node.level, p, t))
-                for a, p, t in zip(r, parts, node.tangent)
-            )
-        )
-    return kind(*(make(a, xp, p) for a, p in zip(r, _output_nodes(node, xp, r))))
+    return kind(*(make(a, xp, p) for a, p in zip(r, output_nodes(node, xp, r))))
 
 
-def _output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
+def output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
+    """The nodes of the results of an op with several."""
     if node is None:
         return [None] * len(r)
+    if type(node) is Dual:
+        inner = output_nodes(node.node, xp, r)
+        return [p if t is None else Dual(node.level, p, t) for p, t in zip(inner, node.tangent)]
     return [
         [new_seq(), (a.shape, a.dtype), "output", ((node, select_rule, (i, len(r))),)]
         if is_inexact(xp.backend.dtype_of(a))
@@ -492,7 +486,7 @@ def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
     for name, value in zip(rule.needs, values):
         if name == "out":
             if type(value) is tuple:
-                value = tuple(make(a, xp, p) for a, p in zip(value, _output_nodes(node, xp, value)))
+                value = tuple(make(a, xp, p) for a, p in zip(value, output_nodes(node, xp, value)))
             else:
                 value = make(value, xp, node)
         elif name in rule.op.inputs and value is not None and type(value) is not int:

@@ -142,11 +142,11 @@ class _Entry(NamedTuple):
     """A real number among those of some Tensors."""
 
     which: int
-    index: tuple[int, ...]
+    place: tuple[int, ...]
     part: str
 
     def __str__(self) -> str:
-        at = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        at = f"[{', '.join(map(str, self.place))}]" if self.place else ""
         return f"{self.which}{at}{self.part}"
 
 
