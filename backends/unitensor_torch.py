@@ -63,10 +63,14 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
         return t.to(torch.get_default_device() if device is None else device)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
-        if isinstance(obj, np.ndarray) and not obj.flags.writeable:
+        # torch ends the process at a negative stride.
+        backwards = any(s < 0 for s in getattr(obj, "strides", None) or ())
+        if backwards or (isinstance(obj, np.ndarray) and not obj.flags.writeable):
             if copy is False:
-                raise BufferError("from_dlpack: copy=False, but read-only memory must be copied for torch")
-            return self.from_numpy(obj, device)
+                raise BufferError("from_dlpack: copy=False, but this memory must be copied for torch")
+            if isinstance(obj, np.ndarray):
+                return self.from_numpy(obj, device)
+            obj = obj.copy()
         wanted = {"device": device, "copy": copy}
         return torch.utils.dlpack.from_dlpack(obj, **{k: v for k, v in wanted.items() if v is not None})
 

@@ -441,6 +441,38 @@ def test_numpy_shares_memory(engine: str) -> None:
         ut.asarray(a, dtype=ut.float32, copy=False)
 
 
+ODD = {
+    "backwards": np.arange(6.0)[::-1],
+    "strided": np.arange(12.0).reshape(3, 4)[:, ::2],
+    "transposed": np.arange(6.0).reshape(2, 3).T,
+    "bytes swapped": np.arange(3, dtype=">f8"),
+    "0-d": np.array(2.0),
+    "empty": np.zeros((0, 3)),
+    "broadcast": np.broadcast_to(np.arange(3.0), (2, 3)),
+    "half": np.ones(2, np.float16),
+    "unsigned": np.arange(3, dtype=np.uint32),
+    "truths": np.array([True, False]),
+    "a scalar": np.int32(3),
+    "another name of int64": np.arange(3, dtype=np.longlong),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_memory_travels(engine: str, kind: str) -> None:
+    a = ODD[kind]
+    x = ut.asarray(a)
+    assert x.dtype == a.dtype.newbyteorder("=")
+    assert np.array_equal(x.numpy(), a)
+    assert ut.asarray(a, copy=True).tolist() == a.tolist()
+    for other in ("numpy", "jax", "torch", engine):
+        try:
+            there = x.to(other)
+        except ut.BackendError:
+            continue  # not installed
+        assert there.backend == other
+        assert there.tolist() == there.to(engine).tolist() == a.tolist()
+
+
 def test_an_engines_own_array_stays_on_it_without_a_copy(engine: str) -> None:
     xp = ut.load_backend(engine).xp
     raw = xp.asarray([1.0, 2.0])
