@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -9,8 +10,9 @@ from unitensor_torch_unsigned import (
     SIGNED,
     as_is,
     binary,
-    integer_divmod,
+    integer_floor_divide,
     integer_pow,
+    integer_remainder,
     narrow,
     ordered,
     right_shift,
@@ -173,17 +175,20 @@ class Elementwise:
         return torch.bitwise_right_shift(x1, x2)
 
     def floor_divide(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: at infinities torch follows Python, and the standard the floor of the quotient."""
         if not x1.dtype.is_floating_point:
-            return integer_divmod(x1, x2)[0]
-        # At infinities torch follows Python, and the standard the floor of the quotient.
+            return integer_floor_divide(x1, x2)
+        out = torch.floor_divide(x1, x2)
+        if x1.device.type == "cpu" and math.isfinite(x1.sum().item() + x2.sum().item()):
+            return out  # on devices the question would have to be waited for
         infinite = torch.isinf(x1) | torch.isinf(x2)
-        return torch.where(infinite, torch.divide(x1, x2), torch.floor_divide(x1, x2))
+        return torch.where(infinite, torch.divide(x1, x2), out)
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: torch's zeros have the sign of x1."""
         if not x1.dtype.is_floating_point:
-            return integer_divmod(x1, x2)[1]
-        r = torch.remainder(x1, x2)
-        return torch.where(r == 0, torch.copysign(r, x2), r)  # torch's zeros have the sign of x1
+            return integer_remainder(x1, x2)
+        return torch.remainder(x1, x2).copysign_(x2)
 
     def pow(self, x1: Any, x2: Any, /) -> Any:
         if x1.dtype.is_floating_point or x1.dtype.is_complex:

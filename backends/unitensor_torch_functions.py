@@ -76,6 +76,8 @@ class Functions:
     # Statistical -----------------------------------------------------------------------------
 
     def sum(self, x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        if axis is None and dtype is None and not keepdims and x.dtype not in UNSIGNED:
+            return torch.sum(x)
         x, dtype, end = _accumulate(x, dtype)
         if axis is None and not keepdims:
             r = torch.sum(x, dtype=dtype)
@@ -164,7 +166,7 @@ class Functions:
 
     # Searching ------------------------------------------------------------------------------------
 
-    where = general(torch.where)
+    where = staticmethod(torch.where)
 
     def argmax(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         return self._arg(_argmax, x, axis, keepdims)

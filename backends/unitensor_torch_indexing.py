@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from unitensor_torch_unsigned import SIGNED, bits
 
-BASIC = (int, slice, type(None), type(Ellipsis))
+BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
 
 
 def is_basic(key: Any) -> bool:
     """Whether a key selects by integers, slices, None and `...` alone."""
-    parts = key if type(key) is tuple else (key,)
-    return all(type(part) in BASIC for part in parts)
+    return BASIC.issuperset(map(type, key)) if type(key) is tuple else type(key) in BASIC
 
 
 def read(x: Any, key: Any) -> Any:
@@ -24,6 +23,8 @@ def read(x: Any, key: Any) -> Any:
             return x[key]
         except ValueError:  # a negative step
             return _read_reversed(x, key)
+    if type(key) is torch.Tensor and key.ndim and key.dtype in (torch.int64, torch.bool):
+        return x[key]
     key, scalar = prepare(x, key)
     if any(type(part) is slice and (part.step or 1) < 0 for part in key):
         x, key = _reverse(x, key)

@@ -159,26 +159,38 @@ def divmod64(a: Any, b: Any) -> tuple[Any, Any]:
     return quotient + more, torch.where(more, rest - b, rest)
 
 
-def integer_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """Floor quotient and remainder of integers of one dtype; 0 where the divisor is 0."""
+def integer_floor_divide(x1: Any, x2: Any) -> Any:
+    """x1 // x2 of integers of one dtype; 0 where the divisor is 0."""
     dtype = x1.dtype
     if dtype is torch.uint64:
         a, b = wide(x1), wide(x2)
-        quotient, rest = divmod64(a, torch.where(b == 0, 1, b))
-        zero = b == 0
-        return torch.where(zero, 0, quotient).view(dtype), torch.where(zero, 0, rest).view(dtype)
+        return torch.where(b == 0, 0, divmod64(a, torch.where(b == 0, 1, b))[0]).view(dtype)
     if dtype in SIGNED:
-        quotient, rest = integer_divmod(wide(x1), wide(x2))
-        return quotient.to(dtype), rest.to(dtype)
-    zero = x2 == 0
-    if not dtype.is_signed:
-        safe = torch.where(zero, 1, x2)
-        quotient = torch.floor_divide(x1, safe)
-    else:
-        # The lowest number over -1 overflows, which stops the process on some machines.
-        safe = torch.where(zero | (x2 == -1), 1, x2)
-        quotient = torch.where(x2 == -1, -x1, torch.floor_divide(x1, safe))
-    return torch.where(zero, 0, quotient), torch.remainder(x1, safe)
+        return integer_floor_divide(wide(x1), wide(x2)).to(dtype)
+    if _plain_divisor(x2):
+        return torch.floor_divide(x1, x2)
+    # The lowest number over -1 overflows, which stops the process on some machines.
+    zero, minus = x2 == 0, (x2 < 0) & (x2 == -1)  # torch takes -1 for 255 in uint8
+    quotient = torch.floor_divide(x1, torch.where(zero | minus, 1, x2))
+    return torch.where(zero, 0, torch.where(minus, -x1, quotient))
+
+
+def integer_remainder(x1: Any, x2: Any) -> Any:
+    """x1 % x2 of integers of one dtype; 0 where the divisor is 0."""
+    dtype = x1.dtype
+    if dtype is torch.uint64:
+        a, b = wide(x1), wide(x2)
+        return torch.where(b == 0, 0, divmod64(a, torch.where(b == 0, 1, b))[1]).view(dtype)
+    if dtype in SIGNED:
+        return integer_remainder(wide(x1), wide(x2)).to(dtype)
+    if _plain_divisor(x2):
+        return torch.remainder(x1, x2)
+    return torch.remainder(x1, torch.where((x2 == 0) | (x2 < 0) & (x2 == -1), 1, x2))
+
+
+def _plain_divisor(x2: Any) -> bool:
+    """Whether no divisor is 0 or -1; not asked on devices, which would have to be waited for."""
+    return x2.device.type == "cpu" and bool(torch.all((x2 + 1) >> 1))
 
 
 def integer_pow(x1: Any, x2: Any) -> Any:
