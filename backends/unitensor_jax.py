@@ -14,6 +14,8 @@ from jax import lax
 from unitensor import Backend
 
 jax.config.update("jax_enable_x64", True)
+# Arrays share the memory of NumPy's: what runs later must not read what was written since.
+jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def _quiet_devices() -> list[Any]:
@@ -28,16 +30,18 @@ def _quiet_devices() -> list[Any]:
         log.setLevel(level)
 
 
-def _host_part(part: Any) -> Any:
-    return np.asarray(part) if isinstance(part, jax.Array) else part
-
-
-def _concrete(key: Any) -> Any:
-    """A key with NumPy arrays instead of JAX's; None if one has no value yet."""
+def _on_host(x: Any, key: Any) -> bool:
+    """Whether an array and the arrays of a key have values, and x lies in the CPU's memory."""
+    if isinstance(x, jax.core.Tracer) or len(x.devices()) > 1 or x.device.platform != "cpu":
+        return False
     parts = key if type(key) is tuple else (key,)
-    if any(isinstance(part, jax.core.Tracer) for part in parts):
-        return None
-    return tuple(_host_part(part) for part in parts)
+    return not any(isinstance(part, jax.core.Tracer) for part in parts)
+
+
+def _plain(key: Any) -> tuple[Any, ...]:
+    """A key with NumPy arrays instead of JAX's."""
+    parts = key if type(key) is tuple else (key,)
+    return tuple(np.asarray(part) if isinstance(part, jax.Array) else part for part in parts)
 
 
 def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
@@ -46,9 +50,10 @@ def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
     JAX clamps or drops indices out of bounds; here they raise NumPy's own errors. A key
     inside a traced function has no values, and is left to JAX.
     """
-    plain = _concrete(key)
-    if plain is None:
+    parts = key if type(key) is tuple else (key,)
+    if any(isinstance(part, jax.core.Tracer) for part in parts):
         return key, None
+    plain = _plain(key)
     shadow = np.broadcast_to(np.zeros((), np.int8), x.shape)
     return plain, shadow[plain].shape
 
@@ -141,23 +146,28 @@ class JaxBackend(Backend):
         return "cpu" if alone else f"{raw.platform}:{raw.id}"
 
     # Reading and writing ---------------------------------------------------------------------------
+    #
+    # XLA compiles a program for every new slice or shape of indices; on the CPU NumPy does the same
+    # work at once, over the same memory.
 
     def getitem(self, x: Any, key: Any) -> Any:
-        if type(key) is slice and x.ndim:
-            return x[key]
-        key, _ = _checked(x, key)
-        return x[key]
+        if _on_host(x, key):
+            return jax.device_put(np.asarray(x)[_plain(key)], x.device)
+        return x[_checked(x, key)[0]]
 
     def take(self, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
         return self.getitem(x, (slice(None),) * (0 if axis is None else axis % x.ndim) + (indices,))
 
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-        found = jnp.take_along_axis(x, indices, axis=axis)
         if not isinstance(indices, jax.core.Tracer):
             np.zeros(x.shape[axis], np.int8)[np.asarray(indices)]
-        return found
+        return jnp.take_along_axis(x, indices, axis=axis)
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
+        if _on_host(a, key) and _on_host(value, ()):
+            written = np.array(a)
+            written[_plain(key)] = np.asarray(value)
+            return jax.device_put(written, a.device)
         key, shape = _checked(a, key)
         if shape is not None:
             while value.ndim > len(shape) and value.shape[0] == 1:
@@ -166,6 +176,10 @@ class JaxBackend(Backend):
         return a.at[key].set(value)
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
+        if _on_host(a, key) and _on_host(value, ()):
+            total = np.array(a)
+            np.add.at(total, _plain(key), np.asarray(value))
+            return jax.device_put(total, a.device)
         return a.at[_checked(a, key)[0]].add(value)
 
     # Element-wise functions -------------------------------------------------------------------------

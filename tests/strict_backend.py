@@ -9,6 +9,9 @@ the library allows:
   on for their own call; no other op and no rule may use it;
 - arrays are never written to: assignment and scatter-add are `concat` and `take`;
 - indexing beyond the standard's is `take` too, so the engine sees no NumPy key.
+
+Where NumPy takes more dtypes than the standard does (`fft` of reals, `logical_and` of numbers), the
+plugin computes NumPy's answer from what the standard has.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any
 import array_api_strict as strict
 import numpy as np
 
-from unitensor import Backend
+from unitensor import Backend, load_backend
 from unitensor._ops.indexing import flat_indices, getitem_by_take
 
 SECOND = strict.Device("device1")
@@ -42,6 +45,48 @@ def data_dependent(name: str) -> Callable[..., Any]:
     def call(self: StrictBackend, *args: Any, **options: Any) -> Any:
         with strict.ArrayAPIStrictFlags(data_dependent_shapes=True):
             return function(*args, **options)
+
+    return call
+
+
+def by_numpy(name: str) -> Callable[..., Any]:
+    """A function whose special values differ from the standard's: the NumPy plugin has them mended."""
+
+    def call(self: StrictBackend, *inputs: Any) -> Any:
+        function = getattr(load_backend("numpy").namespace, name)
+        return self.from_numpy(function(*(self.to_numpy(x) for x in inputs)), inputs[0].device)
+
+    return call
+
+
+def as_complex(name: str) -> Callable[..., Any]:
+    """A Fourier transform whose real input is cast to the complex dtype of the same precision."""
+    transform = getattr(strict.fft, name)
+
+    def call(self: StrictBackend, x: Any, /, **options: Any) -> Any:
+        target = {strict.float32: strict.complex64, strict.float64: strict.complex128}.get(x.dtype, x.dtype)
+        return transform(self.astype(x, target), **options)
+
+    return call
+
+
+def of_truth(name: str) -> Callable[..., Any]:
+    """A logical function of numbers: of whether they are not 0."""
+    function = getattr(strict, name)
+
+    def call(self: StrictBackend, *inputs: Any) -> Any:
+        return function(*(x if x.dtype == strict.bool else strict.not_equal(x, 0) for x in inputs))
+
+    return call
+
+
+def shift(sign: int) -> Callable[..., Any]:
+    """fftshift or ifftshift, of any dtype."""
+
+    def call(self: StrictBackend, x: Any, /, *, axes: Any = None) -> Any:
+        axes = range(x.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes
+        by = tuple(x.shape[a] // 2 if sign > 0 else -(x.shape[a] // 2) for a in axes)
+        return strict.roll(x, by, axis=tuple(axes))
 
     return call
 
@@ -73,12 +118,63 @@ class StrictBackend(Backend):
     fft_fftfreq = on_second("fftfreq", strict.fft)
     fft_rfftfreq = on_second("rfftfreq", strict.fft)
 
+    def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        # strict takes device=None for its default device, not for x's.
+        return strict.astype(x, dtype, copy=copy, device=x.device if device is None else device)
+
+    expm1 = by_numpy("expm1")
+    log1p = by_numpy("log1p")
+    tanh = by_numpy("tanh")
+    sign = by_numpy("sign")
+    floor_divide = by_numpy("floor_divide")
+
     nonzero = data_dependent("nonzero")
     unique_all = data_dependent("unique_all")
     unique_counts = data_dependent("unique_counts")
     unique_inverse = data_dependent("unique_inverse")
     unique_values = data_dependent("unique_values")
     repeat = data_dependent("repeat")
+
+    fft_fft = as_complex("fft")
+    fft_ifft = as_complex("ifft")
+    fft_fftn = as_complex("fftn")
+    fft_ifftn = as_complex("ifftn")
+    fft_fftshift = shift(1)
+    fft_ifftshift = shift(-1)
+    logical_and = of_truth("logical_and")
+    logical_or = of_truth("logical_or")
+    logical_xor = of_truth("logical_xor")
+    logical_not = of_truth("logical_not")
+
+    def imag(self, x: Any, /) -> Any:
+        return strict.imag(x) if "complex" in str(x.dtype) else strict.zeros_like(x)
+
+    def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
+        x = x if min is None else strict.maximum(x, min)
+        return x if max is None else strict.minimum(x, max)
+
+    def isin(self, x1: Any, x2: Any, /, *, invert: bool = False) -> Any:
+        found = strict.any(strict.equal(strict.expand_dims(x1, axis=-1), strict.reshape(x2, (-1,))), axis=-1)
+        return strict.logical_not(found) if invert else found
+
+    def var(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        if "complex" in str(x.dtype):
+            spread = strict.abs(strict.subtract(x, strict.mean(x, axis=axis, keepdims=True)))
+            total = strict.sum(strict.square(spread), axis=axis, keepdims=keepdims)
+            return strict.divide(total, x.size // max(total.size, 1) - correction)
+        return strict.var(x, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        return strict.sqrt(self.var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+    def linalg_matrix_power(self, x: Any, n: int, /) -> Any:
+        if n < 0 or "int" not in str(x.dtype):
+            x = self.astype(x, strict.float64) if "int" in str(x.dtype) else x
+            return strict.linalg.matrix_power(x, n)
+        power = strict.broadcast_to(strict.eye(x.shape[-1], dtype=x.dtype, device=x.device), x.shape)
+        for _ in range(n):
+            power = strict.matmul(power, x)
+        return power
 
     # Moving in and out ---------------------------------------------------------------------------
 
@@ -114,6 +210,7 @@ class StrictBackend(Backend):
         where = flat_indices(self.namespace, key, a.shape)
         value = strict.broadcast_to(value, where.shape)
         nothing = strict.zeros((1,), dtype=value.dtype, device=value.device)
+        add = strict.logical_or if value.dtype == strict.bool else strict.add
         left = np.arange(where.size)
         where = where.reshape(-1)
         # Each round adds at most one value to an element, so that repeated indices all count.
@@ -121,7 +218,7 @@ class StrictBackend(Backend):
             _, first = np.unique(where[left], return_index=True)
             source = np.zeros(a.size, np.int64)
             source[where[left[first]]] = 1 + left[first]
-            a = strict.add(a, self._pick([nothing, value], source, a.shape))
+            a = add(a, self._pick([nothing, value], source, a.shape))
             left = np.delete(left, first)
         return a
 
