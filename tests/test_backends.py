@@ -82,7 +82,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     made = Site(tmp_path)
-    made.hide("rich")
+    made.hide("rich", "jax", "torch", "cupy")  # which take long to import
     return made
 
 
@@ -191,7 +191,7 @@ def test_a_plugin_whose_module_is_gone(site: Site) -> None:
 
 @pytest.mark.parametrize("engine_name", ["jax", "torch", "cupy"])
 def test_an_engine_that_is_not_installed(site: Site, engine_name: str) -> None:
-    site.hide("rich", engine_name)
+    site.hide(engine_name)
     said = site.python(CHOOSE.format(name=engine_name))
     assert f"backend '{engine_name}' (unitensor_{engine_name}:backend) cannot run here" in said
     assert f"to mend it: pip install '{engine_name}" in said
