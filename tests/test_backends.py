@@ -200,6 +200,33 @@ def test_an_engine_that_is_not_installed(site: Site, engine_name: str) -> None:
     assert f"UNITENSOR_BACKEND={engine_name}: cannot run" in table
 
 
+def test_cupy_without_a_gpu(site: Site) -> None:
+    """CuPy's own package, reduced to what it does on a machine without a driver."""
+    (site.folder / "cupy.py").write_text(
+        textwrap.dedent("""
+        from types import SimpleNamespace
+        class CUDARuntimeError(RuntimeError): pass
+        def getDeviceCount(): raise CUDARuntimeError("cudaErrorInsufficientDriver: too old")
+        runtime = SimpleNamespace(CUDARuntimeError=CUDARuntimeError, getDeviceCount=getDeviceCount)
+        cuda, ndarray, __version__ = SimpleNamespace(runtime=runtime), type("ndarray", (), {}), "14.0"
+        """)
+    )
+    (site.folder / "sitecustomize.py").write_text(
+        textwrap.dedent("""
+        import sys, types
+        sys.modules["array_api_compat.cupy"] = types.ModuleType("array_api_compat.cupy")
+        sys.modules["cupyx"] = types.ModuleType("cupyx")
+        sys.modules["cupyx"].scatter_add = None
+        """)
+    )
+    said = site.python(CHOOSE.format(name="cupy"))
+    assert said == (
+        "backend 'cupy' (unitensor_cupy:backend) cannot run here: "
+        "CuPy 14.0 finds no GPU (cudaErrorInsufficientDriver: too old)\n"
+        "  to mend it: export UNITENSOR_BACKEND=numpy, or run where nvidia-smi lists a GPU\n"
+    )
+
+
 def test_two_plugins_of_one_name(site: Site) -> None:
     site.install("twin", PLUGIN, dist="first-twin")
     site.install("twin", PLUGIN, dist="second-twin")
