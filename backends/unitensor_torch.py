@@ -22,7 +22,6 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"
-    copies_some_views = True
     xp = compat
     array_type = torch.Tensor
     install = "pip install torch"
@@ -32,6 +31,9 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
 
     def storage(self, a: Any) -> Any:
         return a.untyped_storage().data_ptr()
+
+    def join_complex(self, real: Any, imag: Any) -> Any:
+        return torch.complex(real, imag)
 
     def version(self) -> str:
         return str(torch.__version__)
@@ -46,6 +48,8 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
                 "a torch.Tensor that requires a gradient would lose it in unitensor, which has its own; "
                 "use x.detach(), then ut.asarray(...).requires_grad_()"
             )
+        if obj.layout is not torch.strided:
+            raise TypeError(f"a torch.Tensor of layout {obj.layout} is not an array; use x.to_dense()")
         return True
 
     def to_numpy(self, a: Any) -> Any:
@@ -59,7 +63,8 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
         # torch has no read-only memory and no negative strides.
         if not a.flags.writeable or any(s < 0 or s % a.itemsize for s in a.strides):
             a = a.copy()
-        t = torch.from_numpy(a)
+        # NumPy's longlong is another type than the int64 that torch knows, of the same name.
+        t = torch.from_numpy(a.view(a.dtype.str) if a.dtype.char in "qQ" else a)
         return t.to(torch.get_default_device() if device is None else device)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
@@ -73,6 +78,16 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
             obj = obj.copy()
         wanted = {"device": device, "copy": copy}
         return torch.utils.dlpack.from_dlpack(obj, **{k: v for k, v in wanted.items() if v is not None})
+
+    def to_dlpack(self, a: Any, **options: Any) -> Any:
+        if options.get("copy") is not False:
+            a = a.resolve_conj().resolve_neg()
+        try:
+            return a.__dlpack__(**options)
+        except (AssertionError, RuntimeError) as error:
+            raise BufferError(
+                f"__dlpack__ of a tensor on {a.device}: {str(error).splitlines()[0]}"
+            ) from error
 
     def to_device(self, a: Any, device: Any) -> Any:
         return a.to(device)

@@ -200,13 +200,11 @@ class Functions:
         if not x1.dtype.is_floating_point:
             return torch.searchsorted(x1, x2, side=side)
         # torch compares NaNs as unequal to all; in sorted arrays they stand after infinity.
-        n = x1.shape[0]
-        if n and torch.isnan(x1[-1]):
-            n -= int(torch.isnan(x1).sum())
-            x1 = x1[:n]
-        return torch.where(
-            torch.isnan(x2), n if side == "left" else x1.shape[0], torch.searchsorted(x1, x2, side=side)
-        )
+        known = end = x1.shape[0]
+        if end and torch.isnan(x1[-1]):
+            known -= int(torch.isnan(x1).sum())
+        found = torch.searchsorted(x1[:known], x2, side=side)
+        return torch.where(torch.isnan(x2), known if side == "left" else end, found)
 
     # Sorting and sets --------------------------------------------------------------------------------
 
@@ -267,9 +265,9 @@ class Functions:
     broadcast_to = staticmethod(torch.broadcast_to)
 
     def reshape(self, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
-        if copy is None:
+        if not copy:
             return x.reshape(shape)
-        return x.view(shape) if not copy else x.clone(memory_format=torch.contiguous_format).view(shape)
+        return x.clone(memory_format=torch.contiguous_format).view(shape)
 
     def expand_dims(self, x: Any, /, axis: Any) -> Any:
         if isinstance(axis, int):
