@@ -8,7 +8,7 @@ standard leaves open).
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -159,7 +159,7 @@ def is_complex(dtype: DType) -> bool:
     return dtype.kind == "c"
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(a: DType, b: DType) -> DType:
     """The dtype that two dtypes meet in (the standard's table; NumPy 2's where it has none)."""
     if a is b:
@@ -186,12 +186,19 @@ def promote_scalar(dtype: DType, scalar: type) -> DType:
     return default_for("bifc"[rank])
 
 
-@lru_cache(maxsize=None)
+@cache
 def to_floating(dtype: DType) -> DType:
     """The dtype in which NumPy evaluates `sin`, `exp`, ... of integers and booleans."""
     if dtype.kind not in "biu":
         return dtype
     return {1: float16, 2: float32}.get(dtype.itemsize, float64)
+
+
+def check_range(value: Any, dtype: DType, what: str = "") -> None:
+    """Refuse an integer that a dtype cannot hold, as NumPy 2 does."""
+    info = np.iinfo(dtype.dtype)
+    if not info.min <= value <= info.max:
+        raise OverflowError(f"{what}Python integer {value} out of bounds for {dtype}")
 
 
 def real_of(dtype: DType) -> DType:

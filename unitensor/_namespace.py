@@ -38,6 +38,8 @@ class RawNamespace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.array = backend.array_types[0]
+        # Whether a write to an array of which nobody else knows needs no bookkeeping.
+        self.direct = backend.counts_holders and type(backend).assign is Backend.assign
         # Python scalars met before, as 0-d Tensors: by type, dtype of the array and value.
         self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
         self.zeros_kept: dict[Any, dict[Any, Any]] = {}
@@ -98,18 +100,19 @@ class RawNamespace:
             check_range(value, dtype)
         return self.asarray(value, dtype=self.backend.dtype(dtype), device=self.backend.raw_device_of(like))
 
-    def meet(self, arrays: tuple[Any, ...], floating: Callable[[DType], DType] | None) -> tuple[Any, ...]:
-        """Arrays and Python scalars cast to the dtype they promote to together."""
+    def meet(self, arrays: tuple[Any, ...], made: Op) -> tuple[Any, ...]:
+        """Arrays and Python scalars cast to the dtype in which an op computes with them."""
         backend = self.backend
         dtypes = [backend.dtype_of(a) for a in arrays if type(a) not in SCALARS]
+        if made.result == "float":
+            dtypes = [to_floating(d) for d in dtypes]
         target = dtypes[0]
         for d in dtypes[1:]:
             target = promote(target, d)
         for a in arrays:
             if type(a) in SCALARS:
                 target = promote_scalar(target, type(a))
-        if floating is not None:
-            target = floating(target)
+        target = computed_in(made, target)
         like = next(a for a in arrays if type(a) not in SCALARS)
         raw = backend.dtype(target)
         return tuple(
@@ -122,9 +125,20 @@ class RawNamespace:
         )
 
 
-def to_float64(dtype: DType) -> DType:
-    """The dtype in which NumPy divides and averages integers."""
-    return float64 if dtype.kind in "biu" else dtype
+#: The kinds that NumPy refuses (of complex numbers our NumPy backend), by the category an op declares.
+REFUSED = {"real numeric": "c", "real floating": "c", "integral": "fcV", "integer or boolean": "fcV"}
+
+
+def computed_in(made: Op, dtype: DType) -> DType:
+    """The dtype in which NumPy computes an op of arrays of a dtype, or a TypeError if it does not."""
+    kind = dtype.kind
+    if kind in REFUSED.get(made.dtypes, "") or (kind == "b" and made.booleans == "refuse"):
+        raise TypeError(f"expected {made.dtypes} dtypes, got {dtype}")
+    if made.result == "float":
+        return to_floating(dtype)
+    if made.result == "float64":
+        return float64 if kind in "biu" else dtype
+    return as_dtype(made.booleans) if kind == "b" and made.booleans else dtype
 
 
 def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Callable[..., Any]:
@@ -148,51 +162,58 @@ def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Call
 
 
 def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., Any]:
-    """A function that casts what promotes together before it calls the engine's."""
+    """A function that casts what promotes together before it calls the engine's.
+
+    A plugin's function that mends some dtypes only may name them in its attribute `odd`, and the
+    engine's own function in `ordinary`: all other dtypes go straight there.
+    """
     backend = xp.backend
-    casting: dict[str, Callable[[DType], DType]] = {"float": to_floating, "float64": to_float64}
-    floating = casting.get(made.result)
+    ordinary = getattr(f, "ordinary", f)
+    odd: frozenset[Any] = getattr(f, "odd", frozenset())
     if made.sequence:
         if not made.promote:
             return f
-        return lambda arrays, **options: f(list(xp.meet(tuple(arrays), floating)), **options)
+        return lambda arrays, **options: f(list(xp.meet(tuple(arrays), made)), **options)
     joined = made.promote
-    if len(joined) == 0 or (len(joined) == 1 and floating is None):
-        return f
-    positions = [made.positional.index(x) for x in joined]
     casts: dict[Any, Any] = {}
 
     def cast(x: Any) -> Any:
-        """The floating dtype that an integer array becomes, else None; looked up once a dtype."""
+        """The dtype that an array must be cast to or is mended in, else None; looked up once a dtype."""
         try:
             return casts[x.dtype]
         except KeyError:
             own = backend.dtype_of(x)
-            target = floating(own) if floating is not None else own
-            casts[x.dtype] = found = None if target is own else backend.dtype(target)
+            target = computed_in(made, own)
+            plain = target is own and x.dtype not in odd
+            casts[x.dtype] = found = None if plain else backend.dtype(target)
             return found
 
-    if made.positional == joined and len(joined) == 1 and not made.options and not made.keyword_only:
+    if len(joined) == 0 or (len(joined) == 1 and made.dtypes == "all" and made.result == "same"):
+        return f
+    if joined == made.positional[:1]:
 
-        def unary(x: Any, /) -> Any:
+        def unary(x: Any, /, *args: Any, **options: Any) -> Any:
             target = cast(x)
-            return f(x) if target is None else f(xp.astype(x, target))
+            if target is None:
+                return ordinary(x, *args, **options)
+            return f(x if x.dtype == target else xp.astype(x, target), *args, **options)
 
         return unary
-    if made.positional == joined and len(joined) == 2 and not made.options and not made.keyword_only:
+    if joined == made.positional and len(joined) == 2 and made.inputs == joined:
 
-        def binary(x1: Any, x2: Any, /) -> Any:
+        def binary(x1: Any, x2: Any, /, **options: Any) -> Any:
             if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
-                x1, x2 = xp.meet((x1, x2), floating)
-            return f(x1, x2)
+                return f(*xp.meet((x1, x2), made), **options)
+            return ordinary(x1, x2, **options)
 
         return binary
+    positions = [made.positional.index(x) for x in joined]
 
     def general(*args: Any, **options: Any) -> Any:
         given = [i for i in positions if i < len(args) and args[i] is not None]
         named = [x for x in joined if options.get(x) is not None]
         arrays = tuple(args[i] for i in given) + tuple(options[x] for x in named)
-        met = xp.meet(arrays, floating)
+        met = xp.meet(arrays, made)
         changed = list(args)
         for i, a in zip(given, met):
             changed[i] = a

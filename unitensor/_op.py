@@ -95,6 +95,7 @@ class Op:
         promote: tuple[str, ...] | None,
         scalars: bool,
         plain: tuple[str, ...],
+        booleans: str,
         outputs: Any,
         view: bool,
         selects: bool,
@@ -128,6 +129,7 @@ class Op:
         self.promote = inputs if promote is None else promote
         self.scalars = scalars
         self.plain = plain
+        self.booleans = booleans
         self.outputs = outputs
         self.view = view
         self.selects = selects
@@ -165,6 +167,7 @@ def op(
     promote: tuple[str, ...] | None = None,
     scalars: bool = False,
     plain: tuple[str, ...] = (),
+    booleans: str = "",
     outputs: Any = None,
     view: bool = False,
     selects: bool = False,
@@ -187,6 +190,7 @@ def op(
     result: "same" as the promoted inputs, "float" (integers become floating), "bool", "real".
     promote: the inputs that meet in one dtype; by default all.
     scalars: whether inputs may be Python scalars.
+    booleans: what NumPy does with booleans where it does not keep them: "refuse", or the dtype they become.
     plain: the inputs that may be Python integers and then reach the engine as such.
     outputs: the named tuple of a multi-output op.
     view: whether the result is a view of x.
@@ -211,6 +215,7 @@ def op(
             promote=promote,
             scalars=scalars,
             plain=plain,
+            booleans=booleans,
             outputs=outputs,
             view=view,
             selects=selects,

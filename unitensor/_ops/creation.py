@@ -11,13 +11,32 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._backend import backend_of, current_backend, find_device, load_backend
-from .._dtypes import DType, as_dtype, default_for, get_default_dtype, int64
+from .._dtypes import (
+    STANDARD,
+    DType,
+    as_dtype,
+    bfloat16,
+    check_range,
+    complex128,
+    default_for,
+    float32,
+    float64,
+    get_default_dtype,
+    int64,
+)
 from .._op import op, scope
 
 if TYPE_CHECKING:
+    from .._backend import Backend
     from .._devices import Device
     from .._namespace import RawNamespace
     from .._tensor import Tensor
+
+ndarray = np.ndarray
+#: `Tensor` itself, set when its module is complete.
+new_tensor: Any = None
+#: NumPy's dtypes that are taken over as they are, without a look at byte order or kind.
+NATIVE = frozenset(d.dtype for d in STANDARD)
 
 
 def home(device: Any, name: str) -> tuple[RawNamespace, Any]:
@@ -92,8 +111,22 @@ def full(
     [7, 7]
     """
     if dtype is None:
-        dtype = default_for(np.asarray(fill_value).dtype.kind)
-    return _make("full", shape, dtype, device, fill_value)
+        found = as_dtype(np.asarray(fill_value).dtype)
+        dtype = found if isinstance(fill_value, np.generic) else default_for(found.kind)
+    return _make("full", shape, dtype, device, _fitting("full", fill_value, as_dtype(dtype)))
+
+
+def _fitting(name: str, value: Any, dtype: DType) -> Any:
+    """A value to fill an array with, as NumPy makes it fit a dtype."""
+    if dtype is bfloat16 or (type(value) is float and dtype.kind in "fc"):
+        return value
+    host = np.asarray(value)
+    try:
+        if dtype.kind in "iu" and host.dtype.kind in "iuO":
+            check_range(value, dtype)
+        return load_backend("numpy").namespace.astype(host, dtype.dtype).item()
+    except (TypeError, OverflowError) as error:
+        raise type(error)(f"{name}: fill_value is {value!r} for {dtype}: {error}") from None
 
 
 def arange(
@@ -279,19 +312,39 @@ def asarray(
     >>> ut.asarray([1, 2]).dtype, ut.asarray([1.0, 2]).dtype
     (unitensor.int64, unitensor.float64)
     """
+    if type(obj) is ndarray and dtype is None and device is None and copy is None and obj.dtype in NATIVE:
+        backend = current_backend()
+        out: Tensor = new_tensor()
+        out._data = backend.from_numpy(obj)
+        out._xp = backend._raw or backend.namespace
+        out._node = None
+        return out
     if isinstance(obj, scope["Tensor"]):
         return _from_tensor(obj, dtype, device, copy)
     if not isinstance(obj, (np.ndarray, np.generic, bool, int, float, complex, list, tuple)):
-        backend = backend_of(obj)
-        if backend is not None and backend.name != "numpy":
-            xp = backend.namespace
-            return _from_tensor(scope["wrap"](obj, xp, None), dtype, device, copy)
+        own = _engine_of(obj)
+        if own is not None:
+            xp = own.namespace
+            return _from_tensor(scope["wrap"](xp.as_array(obj), xp, None), dtype, device, copy)
+        if hasattr(obj, "__dlpack__") and not hasattr(obj, "__array__"):
+            return _from_tensor(from_dlpack(obj), dtype, device, copy)
     if isinstance(obj, (list, tuple)) and _holds_tensors(obj):
         return _from_nested(obj, dtype, device)
-    array = _host_array(obj, None if dtype is None else as_dtype(dtype), copy)
+    wanted = None if dtype is None else as_dtype(dtype)
     xp, raw = home(device, "asarray")
+    if wanted is bfloat16:  # NumPy lacks it: the engine casts
+        return _from_tensor(asarray(obj, dtype=float32, device=device), wanted, None, copy)
+    array = _host_array(obj, wanted, copy)
     data = xp.backend.from_numpy(array, raw)
+    if copy is False and array.size and not np.shares_memory(xp.backend.to_numpy(data), array):
+        raise ValueError(f"asarray: copy=False, but NumPy's memory must be copied to {xp.backend.name!r}")
     return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+
+
+def _engine_of(obj: Any) -> Backend | None:
+    """The backend on which an engine's array stays; NumPy's go to the current one."""
+    backend = backend_of(obj)
+    return None if backend is None or backend.name == "numpy" else backend
 
 
 def _from_tensor(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tensor:
@@ -310,9 +363,12 @@ def _from_tensor(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tenso
 
 
 def _holds_tensors(obj: Any) -> bool:
-    while isinstance(obj, (list, tuple)) and obj:
-        obj = obj[0]
-    return isinstance(obj, scope["Tensor"])
+    kinds = set(map(type, obj))
+    if any(issubclass(kind, scope["Tensor"]) for kind in kinds):
+        return True
+    if list in kinds or tuple in kinds:
+        return any(_holds_tensors(part) for part in obj if isinstance(part, (list, tuple)))
+    return False
 
 
 def _from_nested(obj: Any, dtype: Any, device: Any) -> Tensor:
@@ -333,7 +389,7 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
     if python and copy is False:
         raise ValueError(f"asarray: copy=False, but a {type(obj).__name__} must be copied")
     try:
-        array = np.asarray(obj)
+        array = np.asarray(memoryview(obj) if isinstance(obj, bytes) else obj)
     except ValueError as error:
         raise ValueError(_ragged(obj) or f"asarray: {error}") from None
     if array.dtype == object and python and all(type(v) is int for v in array.flat):
@@ -341,24 +397,19 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
         raise OverflowError(f"asarray: Python integer {worst} out of bounds for {dtype or int64}")
     if array.dtype.kind not in "biufc":
         raise TypeError(f"asarray: expected numbers, got {type(obj).__name__} with elements of {array.dtype}")
-    if (
-        array.dtype.name not in ("float16",)
-        and array.dtype.itemsize * (2 if array.dtype.kind != "c" else 1) > 16
-    ):
-        raise TypeError(f"asarray: {array.dtype} is not a dtype of the standard")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
+    found = as_dtype(array.dtype)
     if dtype is None:
-        dtype = as_dtype(array.dtype) if not python else default_for(array.dtype.kind)
-    if python and dtype.kind in "iu" and array.dtype.kind in "iu" and array.size:
-        from .._namespace import check_range
-
-        check_range(int(array.min()), dtype)
-        check_range(int(array.max()), dtype)
-    if array.dtype != dtype.dtype:
+        # Python's numbers take the default dtypes, and NumPy's in a list keep their own.
+        dtype = default_for(found.kind) if python and found in (float64, complex128) else found
+    if python and dtype.kind in "iu" and found.kind in "iu" and array.size:
+        check_range(int(array.min()), dtype, "asarray: ")
+        check_range(int(array.max()), dtype, "asarray: ")
+    if found is not dtype:
         if copy is False:
-            raise ValueError(f"asarray: copy=False, but {array.dtype} must be copied to become {dtype}")
-        array = array.astype(dtype.dtype)
+            raise ValueError(f"asarray: copy=False, but {found} must be copied to become {dtype}")
+        array = np.asarray(load_backend("numpy").namespace.astype(array, dtype.dtype))
     elif copy and isinstance(obj, np.ndarray) and np.shares_memory(array, obj):
         array = array.copy()
     return array
@@ -421,7 +472,7 @@ def from_dlpack(x: Any, /, *, device: Device | str | None = None, copy: bool | N
         raise TypeError(f"from_dlpack: {type(x).__name__} does not export DLPack; use ut.asarray")
     xp, raw = home(device, "from_dlpack")
     backend = xp.backend
-    own = backend_of(x)
+    own = _engine_of(x)
     if own is not None and device is None:
         xp, backend = own.namespace, own
     data = backend.from_dlpack(x, raw, copy)

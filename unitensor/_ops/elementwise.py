@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._op import op, same, table
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
 
-    Operand = Tensor | bool | int | float | complex
-
 F = TypeVar("F", bound=Callable[..., Any])
+
+Operand: TypeAlias = "Tensor | bool | int | float | complex"
 
 
 def unary(grad: Callable[..., Any] | None = None, **facts: Any) -> Callable[[F], F]:
@@ -61,7 +61,7 @@ def add(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@binary(same, lambda xp, g: xp.negative(g))
+@binary(same, lambda xp, g: xp.negative(g), booleans="refuse")
 def subtract(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 - x2, element by element.
 
@@ -105,6 +105,7 @@ def divide(x1: Operand, x2: Operand, /) -> Tensor:
     dtypes="real numeric",
     domain=((-2.0, 2.0), (0.5, 2.0)),
     notes="0 everywhere, also at the jumps",
+    booleans="int8",
 )
 def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
     """The floor of x1 / x2. Floats follow the standard's special cases at infinities and zeros.
@@ -121,6 +122,7 @@ def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
     dtypes="real numeric",
     domain=((-2.0, 2.0), (0.5, 2.0)),
     notes="the jumps, where the branch to the right counts",
+    booleans="int8",
 )
 def remainder(x1: Operand, x2: Operand, /) -> Tensor:
     """The remainder of x1 / x2, with the sign of x2.
@@ -143,7 +145,7 @@ def _pow_exponent(xp: Any, g: Any, x1: Any, out: Any) -> Any:
     return xp.multiply(g, xp.where(at_zero, xp.zeros_like(slope), slope))
 
 
-@binary(_pow_base, _pow_exponent, domain=((0.3, 2.0), (-2.0, 2.0)), notes="x1 = 0: in x2 0")
+@binary(_pow_base, _pow_exponent, domain=((0.3, 2.0), (-2.0, 2.0)), notes="x1 = 0: in x2 0", booleans="int8")
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 ** x2, element by element.
 
@@ -153,7 +155,7 @@ def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g: xp.negative(g), result="same", dtypes="numeric")
+@unary(lambda xp, g: xp.negative(g), result="same", dtypes="numeric", booleans="refuse")
 def negative(x: Tensor, /) -> Tensor:
     """-x.
 
@@ -163,7 +165,7 @@ def negative(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(same, result="same", dtypes="numeric")
+@unary(same, result="same", dtypes="numeric", booleans="refuse")
 def positive(x: Tensor, /) -> Tensor:
     """+x, a copy.
 
@@ -211,7 +213,9 @@ def _sign_forward(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return xp.divide(xp.subtract(turn, back), xp.multiply(2, safe))
 
 
-@unary(_sign_rule, jvp={"x": _sign_forward}, result="same", dtypes="numeric", notes="x = 0: 0")
+@unary(
+    _sign_rule, jvp={"x": _sign_forward}, result="same", dtypes="numeric", notes="x = 0: 0", booleans="refuse"
+)
 def sign(x: Tensor, /) -> Tensor:
     """-1, 0 or 1; of a complex number x / |x|.
 
@@ -221,7 +225,7 @@ def sign(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g, x: xp.multiply(g, xp.multiply(2, x)), result="same", dtypes="numeric")
+@unary(lambda xp, g, x: xp.multiply(g, xp.multiply(2, x)), result="same", dtypes="numeric", booleans="int8")
 def square(x: Tensor, /) -> Tensor:
     """x * x.
 
@@ -249,6 +253,7 @@ def sqrt(x: Tensor, /) -> Tensor:
     lambda xp, g, out: xp.negative(xp.multiply(g, xp.multiply(out, out))),
     domain=(0.3, 2.0),
     notes="x = 0: infinite",
+    result="float64",
 )
 def reciprocal(x: Tensor, /) -> Tensor:
     """1 / x.
@@ -559,7 +564,7 @@ def floor(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(zero, result="same", dtypes="numeric", notes="0 everywhere, also at the jumps")
+@unary(zero, result="same", dtypes="numeric", notes="0 everywhere, also at the jumps", booleans="float16")
 def round(x: Tensor, /) -> Tensor:
     """The nearest integer, half to even.
 
@@ -598,7 +603,9 @@ def _choice(compare: str, first: bool) -> Callable[..., Any]:
     _choice("greater", True),
     _choice("greater", False),
     dtypes="real numeric",
-    notes="x1 = x2: half to each", selects=True)
+    notes="x1 = x2: half to each",
+    selects=True,
+)
 def maximum(x1: Operand, x2: Operand, /) -> Tensor:
     """The larger of x1 and x2; NaN if either is.
 
@@ -608,7 +615,13 @@ def maximum(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@binary(_choice("less", True), _choice("less", False), dtypes="real numeric", notes="x1 = x2: half to each", selects=True)
+@binary(
+    _choice("less", True),
+    _choice("less", False),
+    dtypes="real numeric",
+    notes="x1 = x2: half to each",
+    selects=True,
+)
 def minimum(x1: Operand, x2: Operand, /) -> Tensor:
     """The smaller of x1 and x2; NaN if either is.
 
@@ -651,7 +664,9 @@ def _clip_max_rule(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     elementwise=True,
     scalars=True,
     dtypes="real numeric",
-    notes="at the bounds all to x", selects=True)
+    notes="at the bounds all to x",
+    selects=True,
+)
 def clip(x: Tensor, /, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """x, but not below min and not above max.
 
@@ -725,7 +740,7 @@ def imag(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g: xp.conj(g), result="same", dtypes="numeric")
+@unary(lambda xp, g: xp.conj(g), result="same", dtypes="numeric", booleans="int8")
 def conj(x: Tensor, /) -> Tensor:
     """The complex conjugate.
 
@@ -884,7 +899,7 @@ def bitwise_invert(x: Tensor, /) -> Tensor:
     """
 
 
-@binary(dtypes="integral")
+@binary(dtypes="integral", booleans="int8")
 def bitwise_left_shift(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 << x2; a shift by the width or more gives 0.
 
@@ -894,7 +909,7 @@ def bitwise_left_shift(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@binary(dtypes="integral")
+@binary(dtypes="integral", booleans="int8")
 def bitwise_right_shift(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 >> x2, keeping the sign; a shift by the width or more gives 0 or -1.
 
