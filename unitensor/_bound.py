@@ -11,10 +11,20 @@ if TYPE_CHECKING:
     from ._backend import Backend
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
-CREATION = frozenset(
-    ("arange", "asarray", "empty", "eye", "from_dlpack", "from_numpy", "full", "linspace", "ones", "tensor")
-    + ("zeros", "__array_namespace_info__")
-)
+CREATION = {
+    "arange",
+    "asarray",
+    "empty",
+    "eye",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "linspace",
+    "ones",
+    "tensor",
+    "zeros",
+    "__array_namespace_info__",
+}
 _made: dict[str, BoundNamespace] = {}
 
 

@@ -29,6 +29,17 @@ KINDS["numeric"] = KINDS["integral"] + KINDS["floating"]
 KINDS["integer or boolean"] = KINDS["integral"] + KINDS["bool"]
 KINDS["all"] = KINDS["numeric"] + KINDS["bool"]
 
+#: The kinds that users may ask for: those of the standard's `isdtype`.
+ASKED = (
+    "bool",
+    "signed integer",
+    "unsigned integer",
+    "integral",
+    "real floating",
+    "complex floating",
+    "numeric",
+)
+
 
 class DType:
     """A data type. Equal to, and hashed like, NumPy's dtype of the same name.
@@ -145,7 +156,7 @@ def _find(spec: Any) -> DType | None:
 
 def _numpy_name(spec: Any) -> str:
     try:
-        return np.dtype(spec).name
+        return str(np.dtype(spec).name)
     except (TypeError, ValueError):
         return ""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from ._backend import current_backend, find_device
 from ._devices import Device
-from ._dtypes import KINDS, DType, default_for, get_default_dtype, int64
+from ._dtypes import ASKED, KINDS, DType, default_for, get_default_dtype, int64
+from ._errors import suggest
 
 
 class Info:
@@ -51,8 +52,8 @@ class Info:
         else:
             kinds = kind if isinstance(kind, tuple) else (kind,)
             for k in kinds:
-                if k not in KINDS:
-                    raise ValueError(f"dtypes: unknown kind {k!r}; expected one of {', '.join(KINDS)}")
+                if k not in ASKED:
+                    raise ValueError(f"dtypes: unknown kind {k!r}{suggest(str(k), ASKED)}")
             names = tuple(n for k in kinds for n in KINDS[k])
         return {d.name: d for d in self._backend.dtypes() if d.name in names}
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._dtypes import KINDS, DType, as_dtype, promote, promote_scalar, real_of
+from .._dtypes import ASKED, KINDS, DType, as_dtype, promote, promote_scalar, real_of
+from .._errors import suggest
 from .._op import op
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def _cast_fallback(xp: Any, x: Any, dtype: Any, *, copy: bool = True, device: An
     jvp={"x": lambda xp, g, out: xp.astype(g, out.dtype)},
     dtypes="all",
     promote=(),
+    view=True,
 )
 def astype(x: Tensor, dtype: DType, /, *, copy: bool = True, device: Device | None = None) -> Tensor:
     """The elements in another dtype.
@@ -113,17 +115,6 @@ def iinfo(type: DType | Tensor, /) -> IntegerInfo:
     return IntegerInfo(int(info.bits), int(info.max), int(info.min), dtype)
 
 
-_ASKED = (
-    "bool",
-    "signed integer",
-    "unsigned integer",
-    "integral",
-    "real floating",
-    "complex floating",
-    "numeric",
-)
-
-
 def isdtype(dtype: Any, kind: Any) -> bool:
     """Whether a dtype is of a kind: "real floating", "integral", ..., a dtype, or a tuple of these.
 
@@ -135,10 +126,8 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     if isinstance(kind, tuple):
         return any(isdtype(given, k) for k in kind)
     if isinstance(kind, str):
-        if kind not in _ASKED:
-            from .._errors import suggest
-
-            raise ValueError(f"isdtype: unknown kind {kind!r}{suggest(kind, _ASKED)}")
+        if kind not in ASKED:
+            raise ValueError(f"isdtype: unknown kind {kind!r}{suggest(kind, ASKED)}")
         return given.name in KINDS[kind]
     return given is as_dtype(kind)
 
