@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def setting(batch: int) -> tuple[list[Any], Any, Any]:
     """Weights and biases in turn, images, labels."""
     random = np.random.default_rng(0)
     weights = []
-    for n, m in zip(SIZES, SIZES[1:]):
+    for n, m in pairwise(SIZES):
         weights += [random.standard_normal((n, m), dtype=np.float32) / np.float32(n**0.5)]
         weights += [np.zeros(m, np.float32)]
     images = random.standard_normal((batch, SIZES[0]), dtype=np.float32)

@@ -1,0 +1,44 @@
+"""What importing costs, in fresh interpreters."""
+
+from __future__ import annotations
+
+import statistics
+
+from . import import_time
+from ._bench import Figure, measure
+from ._peers import peer
+
+ENGINES = {
+    "torch": ("import torch, array_api_compat.torch", "torch"),
+    "jax": ("import jax.numpy", "jax"),
+}
+USE = "import unitensor as ut\nwith ut.use_backend('{}'): ut.ones(2)"
+
+
+def medians(statements: dict[str, str], runs: int) -> dict[str, float]:
+    """Median milliseconds of fresh interpreters that run a statement each, in turns."""
+    samples: dict[str, list[float]] = {k: [] for k in statements}
+    for i in range(runs + 1):
+        for k, statement in statements.items():
+            seconds = import_time.seconds(statement)
+            if i:  # the first writes the bytecode
+                samples[k].append(1000 * seconds)
+    return {k: statistics.median(v) for k, v in samples.items()}
+
+
+@measure("import time")
+def imports(quick: bool) -> list[Figure]:
+    case = "import time"
+    basic = {"numpy": "import numpy", "unitensor": "import unitensor"}
+    ms = medians(basic, 5 if quick else 25)
+    found = [
+        Figure(case, "import numpy", ms["numpy"], "ms"),
+        Figure(case, "import unitensor over import numpy", ms["unitensor"] - ms["numpy"], "ms", 40.0),
+    ]
+    for name, (engine, backend) in ENGINES.items():
+        if peer(name):
+            both = {"engine": f"import numpy; {engine}", "ours": USE.format(backend)}
+            ms = medians(both, 2 if quick else 7)
+            what = f"first use of {name} over its own import ({ms['engine']:.0f} ms)"
+            found.append(Figure(case, what, ms["ours"] - ms["engine"], "ms"))
+    return found
