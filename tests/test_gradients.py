@@ -111,7 +111,7 @@ def derivatives(made: Op, arguments: Arguments) -> list[Any]:
     return [values_of(t) for t in (*gradients, *pushed, *twice, *pull(tangents))]
 
 
-@pytest.mark.parametrize("name", ["torch", "strict", "jax"])
+@pytest.mark.parametrize("name", ["torch", "jax"])
 def test_engines_agree(name: str) -> None:
     """One test an engine, because a failure of many ops has one cause more often than many."""
     try:
@@ -124,14 +124,13 @@ def test_engines_agree(name: str) -> None:
         if name == "jax" and "complex" in str(case.id) and not made.elementwise:
             continue  # each shape and dtype compiles anew there, at 40 ms an operation
         expected = derivatives(made, arguments)
-        with ut.use_backend(name):
-            found = derivatives(made, arguments)
-        for a, b in zip(found, expected, strict=True):
-            try:
+        try:
+            with ut.use_backend(name):
+                found = derivatives(made, arguments)
+            for a, b in zip(found, expected, strict=True):
                 np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
-            except AssertionError as error:
-                wrong.append(f"{case.id}: {error}")
-                break
+        except Exception as error:
+            wrong.append(f"{case.id}: {type(error).__name__}: {error}")
     assert not wrong, "\n".join(wrong)
 
 

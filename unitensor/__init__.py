@@ -20,6 +20,9 @@ from ._backend import (
     set_backend as set_backend,
     use_backend as use_backend,
 )
+from ._custom import checkpoint as checkpoint
+from ._custom import custom_gradient as custom_gradient
+from ._custom import detect_anomaly as detect_anomaly
 from ._devices import Device as Device
 from ._dtypes import (
     DType as DType,

@@ -96,6 +96,8 @@ def backward(
             xp = g._xp
             if complex_dtype(g._data.dtype):
                 g = scope["tensors"].conj(g)
+            for hook in node[5:]:
+                g = hook.shown(g)
             if node[4] is None:
                 # Two leaves, or a leaf and the caller, must not share one array.
                 if (
@@ -113,27 +115,51 @@ def backward(
 # Nodes that are not ops ----------------------------------------------------------------------------
 
 
+class Hook:
+    """A function of a Tensor's gradient; `remove()` takes it off."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor | None]) -> None:
+        self._function: Callable[[Tensor], Tensor | None] | None = function
+
+    def remove(self) -> None:
+        """Call the function no more."""
+        self._function = None
+
+    def shown(self, g: Tensor) -> Tensor:
+        """What takes the place of a gradient."""
+        seen = None if self._function is None else self._function(g)
+        if seen is None:
+            return g
+        if not isinstance(seen, scope["Tensor"]) or seen.shape != g.shape or seen._xp is not g._xp:
+            raise GradientError(
+                f"hook: returned {describe(seen)}; expected None or a Tensor like the gradient, {describe(g)}"
+            )
+        return seen if seen.dtype == g.dtype else seen.astype(g.dtype)  # type: ignore[no-any-return]  # untyped
+
+
 def hook_rule(xp: Any, g: Any, residual: Any) -> Any:
     """Show a cotangent to a user's function, and take what it returns instead."""
     hook, owner = residual
-    wrapped = g if isinstance(g, scope["Tensor"]) else scope["wrap"](g, owner, None)
-    seen = hook(surface(scope["tensors"], wrapped))
-    if seen is None:
-        return g
-    if seen.shape != wrapped.shape:
-        raise GradientError(f"hook: returned shape {seen.shape}; expected {wrapped.shape}")
-    seen = surface(scope["tensors"], seen)
-    return seen if isinstance(g, scope["Tensor"]) else seen._data
+    tensors = scope["tensors"]
+    recorded = isinstance(g, scope["Tensor"])
+    wrapped = surface(tensors, g if recorded else scope["wrap"](g, owner, None))
+    seen = surface(tensors, hook.shown(wrapped))
+    return seen if recorded else seen._data
 
 
-def add_hook(x: Tensor, hook: Callable[[Tensor], Tensor | None]) -> None:
-    """Put a hook between a Tensor and what is computed from it from now on."""
+def add_hook(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
+    """Put a hook between a Tensor and what is computed from it from now on; on a leaf, before `grad`."""
     node = x._node
     if node is None:
         raise GradientError("register_hook: the Tensor does not require a gradient")
+    hook = Hook(function)
+    if type(node) is Dual:
+        raise GradientError("register_hook: not inside jvp")
     if node[2] is LEAF:
-        raise GradientError("register_hook: on a leaf, use a clone: y = x.clone(); y.register_hook(...)")
-    x._node = [new_seq(), node[1], "hook", ((node, hook_rule, (hook, x._xp)),)]
+        node.append(hook)
+    else:
+        x._node = [new_seq(), node[1], "hook", ((node, hook_rule, (hook, x._xp)),)]
+    return hook
 
 
 def move_rule(xp: Any, g: Any, residual: Any) -> Any:

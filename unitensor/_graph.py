@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ContextDecorator
+from contextlib import ContextDecorator, ExitStack
 from contextvars import ContextVar, Token
 from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import TYPE_CHECKING, Any
+
+from numpy import errstate
 
 from ._backend import backend_of
 from ._dtypes import as_dtype, is_complex, is_inexact
@@ -35,6 +37,11 @@ LEAF = "leaf"
 
 _recording: ContextVar[bool] = ContextVar("unitensor_recording", default=True)
 _lock = threading.RLock()
+
+#: Inside `detect_anomaly`: what says where an op is called, and what runs an edge's rule.
+anomaly: ContextVar[tuple[Callable[[], str], Callable[..., Any]] | None] = ContextVar(
+    "unitensor_anomaly", default=None
+)
 
 # How many special modes (no_grad, jvp, ...) are entered in any thread; 0 is the fast path.
 scope["special"] = 0
@@ -142,11 +149,14 @@ def new_leaf(shape: tuple[int, ...], dtype: Any) -> list[Any]:
 def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any) -> Any:
     """The node of a result, by the op's rules; None where nothing is to be recorded."""
     nodes = tuple(nodes)
+    place = None
     if scope["special"]:
         if any(type(n) is Dual for n in nodes):
             return _record_dual(op, xp, env, nodes, out)
         if not _recording.get():
             return None
+        if (watch := anomaly.get()) is not None:
+            place = watch[0]()
     if op.outputs is None:
         if not is_inexact(xp.backend.dtype_of(out)):
             return None
@@ -167,7 +177,10 @@ def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any)
             edges.append((node, call, residual))
     if edges.count(None) == len(edges):
         return None
-    return [new_seq(), meta, op, edges if op.selects else tuple(edges)]
+    made = [new_seq(), meta, op, edges if op.selects else tuple(edges)]
+    if place is not None:
+        made.append(place)
+    return made
 
 
 def _residual(rule: Rule, env: dict[str, Any], out: Any, i: int) -> Any:
@@ -283,8 +296,21 @@ def propagate(
 
     A zero that a selecting op made must not be multiplied into a NaN. From the first such op on
     a recorded pass is careful at once; a raw pass keeps a copy of its state, and only if a leaf
-    gets a NaN it goes back there and is careful from then on.
+    gets a NaN it goes back there and is careful from then on. NumPy's warnings, which would be of
+    such NaNs, are off from there, too.
     """
+    with ExitStack() as silence:
+        return _propagate(roots, xp, keep, limit, apply, silence)
+
+
+def _propagate(
+    roots: list[tuple[list[Any], Any]],
+    xp: Any,
+    keep: bool,
+    limit: int,
+    apply: Callable[..., Any] | None,
+    silence: ExitStack,
+) -> dict[int, tuple[list[Any], Any]]:
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
     leaves: dict[int, tuple[list[Any], Any]] = {}
@@ -298,6 +324,10 @@ def propagate(
     add = xp.add
     careful = False
     plain = apply is None
+    run_carefully = apply_carefully
+    if scope["special"] and (watch := anomaly.get()) is not None:
+        plain = False
+        apply, run_carefully = _watched(xp, apply, watch[1])
     oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
@@ -315,9 +345,11 @@ def propagate(
             else:
                 if node[0] <= oldest:
                     check_saved(node)
-                if type(edges) is list and apply is not None:
+                if type(edges) is list and apply is not None and not careful:
                     careful, plain = True, False
-                elif type(edges) is list and saved is None:
+                    silence.enter_context(errstate(divide="ignore", invalid="ignore"))
+                elif type(edges) is list and saved is None and plain:
+                    silence.enter_context(errstate(divide="ignore", invalid="ignore"))
                     copied = {s: list(cell) for s, cell in pending.items()}
                     saved = (copied, list(heap), dict(leaves), node, g)
         for edge in edges:
@@ -327,7 +359,7 @@ def propagate(
             if plain:
                 gp = g if rule is None else rule(xp, g, residual)
             elif careful:
-                gp = apply_carefully(xp, apply, node, edge, g)
+                gp = run_carefully(xp, apply, node, edge, g)
             else:
                 gp = apply(node, edge, g)  # type: ignore[misc]  # not None where not plain
             s = parent[0]
@@ -367,6 +399,20 @@ def propagate(
             return leaves
 
 
+def _watched(xp: Any, apply: Callable[..., Any] | None, watch: Callable[..., Any]) -> tuple[Any, Any]:
+    """The ways to run an edge's rule, plainly and with care, watched by `detect_anomaly`."""
+
+    def run(node: list[Any], edge: Any, g: Any) -> Any:
+        if apply is not None:
+            return apply(node, edge, g)
+        return g if edge[1] is None else edge[1](xp, g, edge[2])
+
+    def run_carefully(_: Any, __: Any, node: list[Any], edge: Any, g: Any) -> Any:
+        return watch(xp, lambda node, edge, g: apply_carefully(xp, apply, node, edge, g), node, edge, g)
+
+    return lambda node, edge, g: watch(xp, run, node, edge, g), run_carefully
+
+
 def check_saved(node: list[Any]) -> None:
     """Refuse a node that saved an array which was written to later."""
     for edge in node[3]:
@@ -374,7 +420,7 @@ def check_saved(node: list[Any]) -> None:
             backend = backend_of(a)
             if backend is None or not backend.mutable:
                 continue
-            written, place = stamps.get(backend.storage(a), (0, ""))
+            written, place = stamps.get(backend.storage(a)) or (scope["forgotten"], "a line long ago")
             if written > node[0]:
                 raise GradientError(
                     f"an array of shape {tuple(a.shape)} that `{name_of(node)}` saved for the backward pass "

@@ -275,7 +275,8 @@ class _Problem:
         row, column = np.unravel_index(np.argmax(excess), excess.shape)
         output, source = _entries(self.ys)[row], _entries(self.xs)[column]
         raise AssertionError(
-            f"gradcheck of {self.name}, {mode} mode: {np.sum(excess > 1)} of {excess.size} derivatives are off. "
+            f"gradcheck of {self.name}, {mode} mode: "
+            f"{np.sum(excess > 1)} of {excess.size} derivatives are off. "
             f"Worst: output {output} by input {source}: {mode} mode gives {found[row, column]:.9g}, "
             f"finite differences {expected[row, column]:.9g}. Ops recorded: {', '.join(self.ops()) or 'none'}"
         )

@@ -1,0 +1,398 @@
+"""What users decide about the backward pass: `checkpoint`, `custom_gradient`, `detect_anomaly`.
+
+The first two put a function into the graph as one node. That takes two: the upper one has the
+cotangents of all results and runs the function's backward pass once; the lower one has those of
+all inputs and hands each its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ContextDecorator
+from contextvars import Token
+from typing import TYPE_CHECKING, Any
+
+from numpy import errstate
+
+from ._backward import surface
+from ._errors import describe
+from ._graph import (
+    LEAF,
+    Dual,
+    GradientError,
+    anomaly,
+    apply_carefully,
+    apply_recorded,
+    enable_grad,
+    has_nan,
+    is_grad_enabled,
+    name_of,
+    new_seq,
+    no_grad,
+    propagate,
+    select_rule,
+    special,
+)
+from ._op import scope
+from ._transforms import _marked
+from ._trees import leaves, tree_map
+
+if TYPE_CHECKING:
+    from ._tensor import Tensor
+
+
+def pick_rule(xp: Any, g: Any, i: Any) -> Any:
+    """The cotangent of one input, among those of all."""
+    return g[i]
+
+
+def _joined(name: str, parents: Sequence[Any], rule: Callable[..., Any], residual: Any) -> list[Any]:
+    """A node with one rule for all its parents."""
+    edges = tuple((parent, pick_rule, i) for i, parent in enumerate(parents))
+    lower = [new_seq(), None, name, edges]
+    return [new_seq(), None, name, ((lower, rule, residual),)]
+
+
+def _attached(node: list[Any], results: Any) -> Any:
+    """Results whose history is a node with a cotangent for each."""
+    n = len(leaves(results))
+    numbers = iter(range(n))
+
+    def attach(y: Tensor) -> Tensor:
+        meta = (y._data.shape, y._data.dtype)
+        edge = (node, select_rule, (next(numbers), n))
+        return scope["wrap"](y._data, y._xp, [new_seq(), meta, "output", (edge,)])  # type: ignore[no-any-return]  # `scope` is untyped
+
+    return tree_map(attach, results)
+
+
+def _filled(gs: tuple[Any, ...], ys: Sequence[Tensor]) -> list[Tensor]:
+    """Cotangents of results as Tensors, zeros where there is none."""
+    wrap = scope["wrap"]
+    return [
+        scope["tensors"].zeros_like(y.detach())
+        if g is None
+        else g
+        if isinstance(g, scope["Tensor"])
+        else wrap(g, y._xp, None)
+        for g, y in zip(gs, ys)
+    ]
+
+
+def _tensors(tree: Any) -> list[Any]:
+    return [x for x in leaves(tree) if isinstance(x, scope["Tensor"])]
+
+
+# Checkpoint ------------------------------------------------------------------------------------
+
+
+class _Segment:
+    """A function to run again in the backward pass, on the values that it had."""
+
+    def __init__(self, f: Callable[..., Any], call: Any, parents: list[Any], own: list[int | None]) -> None:
+        self.f = f
+        self.call = tree_map(lambda x: x.detach() if isinstance(x, scope["Tensor"]) else x, call)
+        self.nodes = [x._node for x in _tensors(call)]
+        self.parents = parents
+        self.own = own
+
+    def again(self, recorded: bool) -> tuple[Any, list[Tensor], list[Tensor], int]:
+        """The results of the function, recorded; its arguments; and the age where it began."""
+        nodes = iter(self.nodes)
+
+        def mark(x: Any) -> Any:
+            if not isinstance(x, scope["Tensor"]):
+                return x
+            node = next(nodes)
+            if node is None:
+                return x
+            return _marked(scope["wrap"](x._data, x._xp, node if recorded else None), "checkpoint")
+
+        args, kwargs = tree_map(mark, self.call)
+        limit = new_seq()
+        with enable_grad():
+            result = self.f(*args, **kwargs)
+        return result, _tensors((args, kwargs)), _tensors(result), limit
+
+
+def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Call f now, but keep nothing of its inside: the backward pass calls f again.
+
+    This trades time for memory. f must give the same results both times. Tensors that f uses
+    without taking them as arguments have their gradients, too. In forward mode f is just called.
+
+    >>> import unitensor as ut
+    >>> x = ut.tensor(2.0, requires_grad=True)
+    >>> ut.checkpoint(lambda x: ut.exp(ut.sin(x)) * x, x).backward()
+    >>> round(x.grad.item(), 6)
+    0.416344
+    """
+    given = _tensors((args, kwargs))
+    if not is_grad_enabled() or any(type(x._node) is Dual for x in given):
+        return f(*args, **kwargs)
+    segment = _Segment(f, (args, kwargs), [], [])
+    result, marked, ys, limit = segment.again(recorded=True)
+    if any(type(y._node) is Dual for y in ys):
+        return result
+    position = {x._node[0]: i for i, x in enumerate(marked) if x._node is not None}
+    for node in _frontier([y._node for y in ys], limit):
+        i = position.get(node[0])
+        segment.parents.append(node if i is None else segment.nodes[i])
+        segment.own.append(i)
+    if not segment.parents:
+        return result
+    data = tuple(x._data for x in given)
+    node = _joined("checkpoint", segment.parents, run_again_rule, (segment, data))
+    tracked = iter(_attached(node, [y for y in ys if y._node is not None]))
+    return tree_map(
+        lambda y: next(tracked) if isinstance(y, scope["Tensor"]) and y._node is not None else y, result
+    )
+
+
+def _frontier(todo: list[Any], limit: int) -> list[Any]:
+    """The nodes up to an age from which some nodes were computed."""
+    seen: dict[int, Any] = {}
+    found: dict[int, Any] = {}
+    todo = [node for node in todo if node is not None]
+    while todo:
+        node = todo.pop()
+        if node[0] <= limit:
+            found[node[0]] = node
+        elif node[3] is LEAF:
+            raise GradientError("checkpoint: the function made a leaf; make it outside, and pass it")
+        elif node[0] not in seen:
+            seen[node[0]] = node
+            todo += [edge[0] for edge in node[3] if edge is not None]
+    return [node for _, node in sorted(found.items())]
+
+
+def run_again_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """The cotangents of a segment's inputs: run it, and carry the cotangents back through it."""
+    segment: _Segment = residual[0]
+    recorded = xp is scope["tensors"]
+    _, args, results, limit = segment.again(recorded)
+    ys = [y for y in results if y._node is not None]
+    roots = [(y._node, c if recorded else c._data) for y, c in zip(ys, _filled(g, ys))]
+    apply: Callable[..., Any] | None = apply_recorded if recorded else None
+
+    def carefully(node: list[Any], edge: Any, c: Any) -> Any:
+        return apply_carefully(xp, apply, node, edge, c)
+
+    # Zeros that come from outside may mean "not selected", which nothing in here shows.
+    no_way_back = recorded or anomaly.get() is not None
+    doubtful = no_way_back and any(bool(xp.any(xp.equal(c, 0))) for _, c in roots)
+    reached = propagate(roots, xp, keep=True, limit=limit, apply=carefully if doubtful else apply)
+    if not recorded and any(has_nan(xp, c) for _, c in reached.values()):
+        reached = propagate(roots, xp, keep=True, limit=limit, apply=carefully)
+    found = []
+    for parent, i in zip(segment.parents, segment.own):
+        hit = reached.get(parent[0] if i is None else args[i]._node[0])
+        if hit is None:
+            raise GradientError("checkpoint: the function did something else when it was called again")
+        found.append(hit[1])
+    return tuple(found)
+
+
+# Custom gradients --------------------------------------------------------------------------------
+
+
+def custom_gradient(
+    f: Callable[..., Any], backward: Callable[..., Any], forward: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
+    """A function that computes what f does, with gradients by rules of your own.
+
+    Parameters
+    ----------
+    f: takes Tensors (and other arguments); returns a Tensor or a tuple of them.
+    backward: called as `backward(g, out, *args)` with the gradient of f's result; returns that of
+        each argument in a tuple (or of the only one), None for one that has none.
+    forward: called as `forward(tangents, out, *args)` with a tuple of the arguments' tangents;
+        returns that of the result. Without it, forward mode raises.
+
+    Higher orders work, because the rules are made of Tensor functions too.
+
+    >>> import unitensor as ut
+    >>> softplus = ut.custom_gradient(
+    ...     lambda x: ut.log(1 + ut.exp(x)), backward=lambda g, out, x: g * (1 - ut.exp(-out))
+    ... )
+    >>> ut.grad(softplus)(ut.asarray(0.0)).item()
+    0.5
+    """
+    name = getattr(f, "__name__", type(f).__name__)
+
+    def call(*args: Any) -> Any:
+        levels = [x._node.level for x in _tensors(args) if type(x._node) is Dual]
+        if levels:
+            return _pushed(name, call, forward, args, max(levels))
+        with enable_grad():
+            out = f(*(x.detach() if isinstance(x, scope["Tensor"]) else x for x in args))
+        if not isinstance(out, (tuple, scope["Tensor"])) or len(_tensors(out)) != len(leaves(out)):
+            raise TypeError(f"{name}: returned {describe(out)}; expected a Tensor or a tuple of them")
+        if any(y._node is not None for y in _tensors(out)):
+            raise GradientError(
+                f"{name}: uses a Tensor that requires a gradient and is no argument; pass it, or detach it"
+            )
+        inputs = [i for i, x in enumerate(args) if isinstance(x, scope["Tensor"]) and x._node is not None]
+        if not inputs or not is_grad_enabled():
+            return out
+        kept = [
+            (x._data, x._xp, x._node) if isinstance(x, scope["Tensor"]) else (x, None, None) for x in args
+        ]
+        rule = _Custom(name, call, backward, kept, inputs, out)
+        node = _joined(name, [args[i]._node for i in inputs], custom_rule, (rule, [k[0] for k in kept]))
+        return _attached(node, out)
+
+    call.__name__ = name
+    call.__doc__ = f.__doc__
+    return call
+
+
+class _Custom:
+    """What a custom backward rule needs: the arguments with their nodes, and the results' values."""
+
+    def __init__(
+        self, name: str, call: Any, rule: Callable[..., Any], args: list[Any], inputs: list[int], out: Any
+    ) -> None:
+        self.name = name
+        self.call = call
+        self.rule = rule
+        self.args = args
+        self.inputs = inputs
+        self.out = out
+
+    def gradients(self, g: Any, recorded: bool) -> list[Tensor]:
+        """The gradient of each tracked argument, as users see gradients."""
+        wrap = scope["wrap"]
+        args = [a if xp is None else wrap(a, xp, node if recorded else None) for a, xp, node in self.args]
+        # The results' own nodes hold this object, so that to keep them here would be a cycle.
+        found = self.rule(g, self.call(*args) if recorded else self.out, *args)
+        found = found if isinstance(found, tuple) else (found,)
+        if len(found) != len(args):
+            raise GradientError(
+                f"{self.name}: backward returned {len(found)} gradients for {len(args)} arguments"
+            )
+        return [self._checked(found[i], args[i], i) for i in self.inputs]
+
+    def _checked(self, found: Any, x: Tensor, i: int) -> Tensor:
+        if found is None:
+            return scope["tensors"].zeros_like(x.detach())  # type: ignore[no-any-return]  # `scope` is untyped
+        if not isinstance(found, scope["Tensor"]) or found.shape != x.shape or found._xp is not x._xp:
+            raise GradientError(
+                f"{self.name}: backward returned {describe(found)} for argument {i}; "
+                f"expected a Tensor like it, {describe(x)} on {x.backend!r}"
+            )
+        return found if found.dtype == x.dtype else found.astype(x.dtype)  # type: ignore[no-any-return]  # `scope` is untyped
+
+
+def custom_rule(xp: Any, g: Any, residual: Any) -> Any:
+    """Run a user's backward rule, on gradients as users see them."""
+    custom: _Custom = residual[0]
+    recorded = xp is scope["tensors"]
+    tensors = scope["tensors"]
+    given = [surface(tensors, c) for c in _filled(g, _tensors(custom.out))]
+    mode = enable_grad() if recorded else no_grad()
+    with mode:
+        found = custom.gradients(
+            given[0] if isinstance(custom.out, scope["Tensor"]) else tuple(given), recorded
+        )
+        found = [surface(tensors, c) for c in found]
+    return tuple(found if recorded else [c._data for c in found])
+
+
+def _pushed(
+    name: str, call: Callable[..., Any], forward: Callable[..., Any] | None, args: tuple[Any, ...], level: int
+) -> Any:
+    """Forward mode: the result below a level, and its tangent by the user's rule."""
+    if forward is None:
+        raise GradientError(
+            f"{name}: has no forward rule; pass forward=, or use reverse mode: ut.grad or ut.vjp"
+        )
+    wrap = scope["wrap"]
+    inner: list[Any] = []
+    tangents: list[Any] = []
+    for x in args:
+        if not isinstance(x, scope["Tensor"]):
+            inner.append(x)
+            tangents.append(None)
+        elif type(x._node) is Dual and x._node.level == level:
+            inner.append(wrap(x._data, x._xp, x._node.node))
+            tangents.append(x._node.tangent)
+        else:
+            inner.append(x)
+            tangents.append(scope["tensors"].zeros_like(x.detach()))
+    out = call(*inner)
+    moved = forward(tuple(tangents), out, *inner)
+    found = iter(_tensors(moved))
+
+    def dual(y: Tensor) -> Tensor:
+        t = next(found, None)
+        if t is None or t.shape != y.shape:
+            raise GradientError(
+                f"{name}: forward returned {describe(moved)}; expected tangents like the results"
+            )
+        return wrap(y._data, y._xp, Dual(level, y._node, t))  # type: ignore[no-any-return]  # `scope` is untyped
+
+    return tree_map(dual, out)
+
+
+# Anomalies ---------------------------------------------------------------------------------------
+
+
+_PACKAGE = __file__.rpartition("_custom")[0]
+
+
+class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
+    """In a `with` block, say which line of the program a NaN or an error of a backward pass is from.
+
+    Both the program and its backward pass run inside the block, slower than outside of it.
+
+    >>> import unitensor as ut
+    >>> x = ut.tensor(1.0, requires_grad=True)
+    >>> with ut.detect_anomaly():
+    ...     (0 * ut.sqrt(x - x)).backward()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    unitensor._graph.GradientError: the backward pass of `sqrt`, recorded at ..., gave a NaN
+    """
+
+    def __enter__(self) -> None:
+        self._mode = special()
+        self._mode.__enter__()
+        self._token: Token[Any] = anomaly.set((_place, _checked))
+
+    def __exit__(self, *exc: object) -> None:
+        anomaly.reset(self._token)
+        self._mode.__exit__()
+
+    def _recreate_cm(self) -> detect_anomaly:
+        return detect_anomaly()
+
+
+def _place() -> str:
+    """The file and line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _checked(xp: Any, run: Callable[..., Any], node: list[Any], edge: Any, g: Any) -> Any:
+    """What an edge's rule gives; raise where a NaN is born."""
+    where = f"`{name_of(node)}`, recorded {f'at {node[4]}' if len(node) > 4 else 'outside detect_anomaly'},"
+    try:
+        with errstate(divide="ignore", invalid="ignore"):
+            gp = run(node, edge, g)
+    except GradientError:
+        raise
+    except Exception as error:
+        raise GradientError(
+            f"the backward pass of {where} failed: {type(error).__name__}: {error}"
+        ) from error
+    if _any_nan(xp, gp) and not _any_nan(xp, g):
+        raise GradientError(f"the backward pass of {where} gave a NaN")
+    return gp
+
+
+def _any_nan(xp: Any, g: Any) -> bool:
+    parts = g if type(g) is tuple else (g,)
+    return any(part is not None and bool(xp.any(xp.isnan(part))) for part in parts)
