@@ -23,13 +23,17 @@ def read(x: Any, key: Any) -> Any:
             return x[key]
         except ValueError:  # a negative step
             return _read_reversed(x, key)
-    if type(key) is torch.Tensor and key.ndim and key.dtype in (torch.int64, torch.bool):
+    if type(key) is torch.Tensor and key.ndim and (key.dtype is torch.int64 or _covers(key, x)):
         return x[key]
     key, scalar = prepare(x, key)
     if any(type(part) is slice and (part.step or 1) < 0 for part in key):
         x, key = _reverse(x, key)
     r = x[key]
     return r.clone() if scalar else r
+
+
+def _covers(key: Any, x: Any) -> bool:
+    return key.dtype is torch.bool and key.shape == x.shape[: key.ndim]
 
 
 def prepare(x: Any, key: Any) -> tuple[tuple[Any, ...], bool]:
@@ -62,9 +66,24 @@ def prepare(x: Any, key: Any) -> tuple[tuple[Any, ...], bool]:
         parts[at : at + 1] = [slice(None)] * (x.ndim - used)
     else:
         parts += [slice(None)] * (x.ndim - used)
-    if sum(1 for p in parts if p is Ellipsis):
+    if any(p is Ellipsis for p in parts):
         raise IndexError("an index can only have a single ellipsis ('...')")
-    return tuple(parts), not advanced
+    return tuple(_without_empty_masks(x, parts) if advanced else parts), not advanced
+
+
+def _without_empty_masks(x: Any, parts: list[Any]) -> list[Any]:
+    """Masks without elements as empty index arrays: an axis of theirs may be shorter than x's."""
+    out: list[Any] = []
+    axis = 0
+    for part in parts:
+        n = _consumed(part)
+        mask = isinstance(part, torch.Tensor) and part.dtype is torch.bool and n and not part.numel()
+        if mask and all(m in (0, k) for m, k in zip(part.shape, x.shape[axis : axis + n])):
+            out += [torch.empty(0, dtype=torch.int64, device=x.device)] * n
+        else:
+            out.append(part)
+        axis += n
+    return out
 
 
 def _consumed(part: Any) -> int:

@@ -356,6 +356,8 @@ KEYS: list[Any] = [
     mask,
     (mask, slice(None, None, -1)),
     (slice(0, 1), mask[0], 1),
+    np.zeros((0, 4), bool),
+    (slice(None), np.zeros((0, 0), bool)),
     np.array(1),
     (np.array(1), slice(None), np.array([0, 0])),
     True,
