@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 SCALARS = (bool, int, float, complex)
+COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
 
 
 def lift(op: Op, x: Any) -> Tensor:
@@ -86,6 +88,8 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
         try:
             return scalar_tensor(like._xp, value, like._data)
         except OverflowError as error:
+            if op.path in COMPARISONS:  # what no element can be compares as infinity does
+                return scalar_tensor(like._xp, math.copysign(math.inf, value.real), like._data)
             raise OverflowError(f"{op.path}: {error}, the dtype of the other operand") from None
     return None
 

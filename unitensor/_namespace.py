@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._backend import Backend
-from ._dtypes import DType, as_dtype, check_range, float64, promote, promote_scalar, to_floating
+from ._dtypes import DType, as_dtype, bool_, check_range, float64, promote, promote_scalar, to_floating
 from ._op import Op, namespaces, table
 
 SCALARS = frozenset({bool, int, float, complex})
@@ -62,6 +62,8 @@ class RawNamespace:
         function = find(self.backend, made.path, made, self)
         if not self.backend.numpy_rules:
             function = adapt(made, function, self)
+        if made.prepare is not None:
+            function = functools.partial(made.prepare, self, function)
         for home in (self, self.module):
             setattr(getattr(self, made.module) if made.module else home, made.name, function)
 
@@ -208,6 +210,7 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
 
         return binary
     positions = [made.positional.index(x) for x in joined]
+    has_condition = made.inputs[0] == "condition"
 
     def general(*args: Any, **options: Any) -> Any:
         given = [i for i in positions if i < len(args) and args[i] is not None]
@@ -215,6 +218,8 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
         arrays = tuple(args[i] for i in given) + tuple(options[x] for x in named)
         met = xp.meet(arrays, made)
         changed = list(args)
+        if has_condition and backend.dtype_of(args[0]) is not bool_:  # numbers: whether they are not 0
+            changed[0] = xp.astype(args[0], backend.dtype(bool_))
         for i, a in zip(given, met):
             changed[i] = a
         options.update(zip(named, met[len(given) :]))

@@ -96,6 +96,7 @@ class Op:
         scalars: bool,
         plain: tuple[str, ...],
         booleans: str,
+        prepare: Callable[..., Any] | None,
         outputs: Any,
         view: bool,
         selects: bool,
@@ -130,6 +131,7 @@ class Op:
         self.scalars = scalars
         self.plain = plain
         self.booleans = booleans
+        self.prepare = prepare
         self.outputs = outputs
         self.view = view
         self.selects = selects
@@ -168,6 +170,7 @@ def op(
     scalars: bool = False,
     plain: tuple[str, ...] = (),
     booleans: str = "",
+    prepare: Callable[..., Any] | None = None,
     outputs: Any = None,
     view: bool = False,
     selects: bool = False,
@@ -191,6 +194,8 @@ def op(
     promote: the inputs that meet in one dtype; by default all.
     scalars: whether inputs may be Python scalars.
     booleans: what NumPy does with booleans where it does not keep them: "refuse", or the dtype they become.
+    prepare: what is called in place of the engine's function, as prepare(xp, f, *args, **options), to settle
+        what engines answer in different ways.
     plain: the inputs that may be Python integers and then reach the engine as such.
     outputs: the named tuple of a multi-output op.
     view: whether the result is a view of x.
@@ -216,6 +221,7 @@ def op(
             scalars=scalars,
             plain=plain,
             booleans=booleans,
+            prepare=prepare,
             outputs=outputs,
             view=view,
             selects=selects,

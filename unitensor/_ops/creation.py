@@ -61,6 +61,13 @@ def _make(name: str, shape: Any, dtype: Any, device: Any, *values: Any) -> Tenso
     return scope["wrap"](make(shape, *values, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
 
 
+def _length(name: str, what: str, n: Any) -> int:
+    n = operator.index(n)
+    if n < 0:
+        raise ValueError(f"{name}: {what} is {n}; expected 0 or more")
+    return n
+
+
 def zeros(
     shape: int | tuple[int, ...], *, dtype: DType | None = None, device: Device | str | None = None
 ) -> Tensor:
@@ -172,8 +179,7 @@ def linspace(
     >>> ut.linspace(0, 1, 5).tolist()
     [0.0, 0.25, 0.5, 0.75, 1.0]
     """
-    if num < 0:
-        raise ValueError(f"linspace: num is {num}; expected 0 or more")
+    num = _length("linspace", "num", num)
     xp, raw = home(device, "linspace")
     if dtype is None:
         dtype = default_for("c" if isinstance(start, complex) or isinstance(stop, complex) else "f")
@@ -197,6 +203,8 @@ def eye(
     [[1.0, 0.0], [0.0, 1.0]]
     """
     xp, raw = home(device, "eye")
+    n_rows = _length("eye", "n_rows", n_rows)
+    n_cols = n_rows if n_cols is None else _length("eye", "n_cols", n_cols)
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
     return scope["wrap"](xp.eye(n_rows, n_cols, k=k, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
 
@@ -231,7 +239,13 @@ def empty_like(x: Tensor, /, *, dtype: DType | None = None, device: Device | Non
     """
 
 
-@op(dtypes="all", promote=())
+def _full_like(xp: Any, f: Any, x: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Any:
+    """A value that does not fit the dtype is the same error everywhere."""
+    to = xp.backend.dtype_of(x) if dtype is None else as_dtype(dtype)
+    return f(x, _fitting("full_like", fill_value, to), dtype=dtype, device=device)
+
+
+@op(dtypes="all", promote=(), prepare=_full_like)
 def full_like(
     x: Tensor,
     /,

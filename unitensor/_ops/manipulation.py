@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._op import op
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ def as_axes(axis: Any, ndim: int) -> tuple[int, ...]:
 
 def _reshape_rule(xp: Any, g: Any, x_shape: Any) -> Any:
     return xp.reshape(g, x_shape)
+
+
+def as_axis(name: str, axis: int, ndim: int) -> int:
+    """An axis argument as a non-negative axis, or NumPy's error, which is a ValueError and an IndexError."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(f"{name}: axis {axis} is out of bounds for {ndim} axes")
+    return axis % ndim
 
 
 @op(grad={"x": _reshape_rule}, linear="each", dtypes="all", view=True)
@@ -155,9 +164,7 @@ def _repeat_rule(xp: Any, g: Any, x_shape: Any, repeats: Any, axis: Any) -> Any:
     if isinstance(repeats, int):
         split = (*x_shape[: axis + 1], repeats, *x_shape[axis + 1 :])
         return xp.sum(xp.reshape(g, split), axis=axis + 1)
-    owners = xp.repeat_index(repeats, n)
-    key = (slice(None),) * axis + (owners,)
-    return xp.scatter_add(g, key, tuple(x_shape))
+    return xp.scatter_take(g, xp.repeat_index(repeats, n), tuple(x_shape), axis)
 
 
 @op(
@@ -248,9 +255,8 @@ def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     """
     if x.ndim == 0:
         raise ValueError("unstack: expected at least one axis, got a 0-d array")
-    if not -x.ndim <= axis < x.ndim:
-        raise IndexError(f"unstack: axis {axis} is out of range for {x.ndim} axes")
-    lead = (slice(None),) * (axis % x.ndim)
+    axis = as_axis("unstack", axis, x.ndim)
+    lead = (slice(None),) * axis
     return tuple(x[(*lead, i)] for i in range(x.shape[axis]))
 
 
@@ -261,8 +267,6 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     >>> ut.broadcast_shapes((3, 1), (4,))
     (3, 4)
     """
-    import numpy as np
-
     for shape in shapes:
         if any(not isinstance(n, int) or n < 0 for n in shape):
             raise ValueError(f"broadcast_shapes: {shape} is not a shape; expected non-negative ints")

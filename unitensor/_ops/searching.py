@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     elementwise=True,
     promote=("x1", "x2"),
     scalars=True,
-    dtypes="all", selects=True)
+    dtypes="all",
+    selects=True,
+)
 def where(condition: Tensor, x1: Operand, x2: Operand, /) -> Tensor:
     """x1 where the condition holds, x2 elsewhere.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._op import op
-from .manipulation import Axes, concat
+from .manipulation import Axes, as_axis, concat
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -47,9 +47,10 @@ def diff(
         raise ValueError(f"diff: n is {n}; expected 0 or more")
     if x.ndim == 0:
         raise ValueError("diff: expected at least one axis, got a 0-d array")
+    axis = as_axis("diff", axis, x.ndim)
     parts = [part for part in (prepend, x, append) if part is not None]
     y = concat(parts, axis=axis) if len(parts) > 1 else x
-    lead = (slice(None),) * (axis % x.ndim)
+    lead = (slice(None),) * axis
     for _ in range(n):
         after, before = y[(*lead, slice(1, None))], y[(*lead, slice(None, -1))]
         y = after != before if y.dtype == "bool" else after - before
