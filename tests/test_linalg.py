@@ -128,6 +128,7 @@ OF_VECTORS = {
     "outer": (lambda xp, a, b: xp.linalg.outer(a, b), [((3,), (4,))]),
     "cross": (lambda xp, a, b: xp.linalg.cross(a, b), [((3,), (3,)), ((2, 3), (4, 1, 3))]),
     "cross axis": (lambda xp, a, b: xp.linalg.cross(a, b, axis=-2), [((3, 1), (2, 3, 4))]),
+    "cross first axis": (lambda xp, a, b: xp.linalg.cross(a, b, axis=0), [((3, 2), (3, 2))]),
     "vecdot": (lambda xp, a, b: xp.linalg.vecdot(a, b), [((3,), (2, 3))]),
     "matmul": (
         lambda xp, a, b: xp.linalg.matmul(a, b),
@@ -324,6 +325,14 @@ def test_integers_become_floating() -> None:
     assert ut.linalg.matrix_rank(x).item() == 2
     assert ut.linalg.eigvals(x).dtype == ut.complex128
     assert ut.linalg.trace(ut.asarray([[1]], dtype=ut.int8)).dtype == ut.int64
+
+
+def test_products_of_other_shapes_are_errors(engine: str) -> None:
+    x = ut.ones((2, 2))
+    with pytest.raises((ValueError, ut.linalg.LinAlgError), match=r"linalg\.outer\(x1=float64\[2, 2\]"):
+        ut.linalg.outer(x, x)
+    with pytest.raises((ValueError, ut.linalg.LinAlgError), match=r"linalg\.cross\(x1=float64\[2, 2\]"):
+        ut.linalg.cross(x, x)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
