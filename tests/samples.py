@@ -133,7 +133,11 @@ SPECIAL: dict[str, list[Arguments]] = {
         {"x": M(3), "repeats": np.asarray([1, 3, 0])},
     ],
     "repeat_index": [{"repeats": np.asarray([2, 0, 1]), "n": 3}],
-    "reshape": [{"x": M(2, 3), "shape": (3, -1)}, {"x": M(), "shape": (1, 1)}, {"x": M(0, 2), "shape": (2, 0)}],
+    "reshape": [
+        {"x": M(2, 3), "shape": (3, -1)},
+        {"x": M(), "shape": (1, 1)},
+        {"x": M(0, 2), "shape": (2, 0)},
+    ],
     "roll": [
         {"x": M(2, 3), "shift": 1},
         {"x": M(2, 3), "shift": -1, "axis": 1},
@@ -143,6 +147,7 @@ SPECIAL: dict[str, list[Arguments]] = {
         {"x": M(3, 2), "key": (np.asarray([1, 1, 0]),), "shape": (2, 2)},
         {"x": M(2), "key": (slice(None, None, 2),), "shape": (4,)},
     ],
+    "scatter_take": [{"x": M(2, 3), "indices": np.asarray([1, 0, 1]), "shape": (2, 2), "axis": 1}],
     "scatter_along_axis": [{"x": M(2, 2), "indices": INDEX, "shape": (2, 3), "axis": 1}],
     "searchsorted": [{"x1": Array((3,), then=np.sort), "x2": M(2, 2)}],
     "squeeze": [{"x": M(1, 3, 1), "axis": (0, 2)}, {"x": M(1, 3), "axis": 0}],
@@ -204,7 +209,9 @@ SPECIAL: dict[str, list[Arguments]] = {
     "linalg.eigvals": [{"x": M(3, 3)}],
     "linalg.eigvalsh": [{"x": Array((2, 2, 2), then=positive)}],
     "linalg.inv": [{"x": M(3, 3)}, {"x": M(2, 2, 2)}],
-    "linalg.matrix_norm": [{"x": M(3, 2), "ord": ord} for ord in ("fro", "nuc", 1, -1, 2, -2, ut.inf, -ut.inf)]
+    "linalg.matrix_norm": [
+        {"x": M(3, 2), "ord": ord} for ord in ("fro", "nuc", 1, -1, 2, -2, ut.inf, -ut.inf)
+    ]
     + [{"x": M(2, 3, 2), "keepdims": True}],
     "linalg.matrix_power": [{"x": Array((2, 2), then=positive), "n": n} for n in (0, 1, 3, -2)],
     "linalg.matrix_rank": [{"x": M(3, 2)}],
@@ -217,7 +224,11 @@ SPECIAL: dict[str, list[Arguments]] = {
         {"x1": M(3, 3), "x2": M(3)},
         {"x1": M(3, 3), "x2": M(2, 3, 2)},
     ],
-    "linalg.svd": [{"x": M(3, 2), "full_matrices": False}, {"x": M(2, 3), "full_matrices": False}, {"x": M(3, 3)}],
+    "linalg.svd": [
+        {"x": M(3, 2), "full_matrices": False},
+        {"x": M(2, 3), "full_matrices": False},
+        {"x": M(3, 3)},
+    ],
     "linalg.svdvals": [{"x": M(3, 2)}],
     "linalg.trace": [{"x": M(2, 3)}, {"x": M(2, 3, 3), "offset": 1}],
     "linalg.vector_norm": [
