@@ -194,7 +194,7 @@ def promote_scalar(dtype: DType, scalar: type) -> DType:
         return dtype
     if rank == 3 and own == 2:
         return complex64 if dtype.itemsize <= 4 else complex128
-    return default_for("bifc"[rank])
+    return (bool_, int64, float64, complex128)[rank]
 
 
 @cache
