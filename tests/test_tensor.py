@@ -657,7 +657,7 @@ def test_hooks(engine: str) -> None:
     assert seen == [[10.0, 10.0]]
     z = x * 2
     z.register_hook(lambda g: ut.ones(5))
-    with pytest.raises(GradientError, match=r"hook: returned shape \(5,\); expected \(2,\)"):
+    with pytest.raises(GradientError, match=r"hook: returned float64\[5\]; expected .* float64\[2\]"):
         z.sum().backward()
 
 
