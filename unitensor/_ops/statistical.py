@@ -145,7 +145,9 @@ def _extremum_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
 
 
 def _extremum_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
-    return total(xp, xp.multiply(g, _extremum_shares(xp, g, x, out, axis)), axis, out)
+    share = _extremum_shares(xp, g, x, out, axis)
+    chosen = xp.where(xp.equal(share, 0), xp.zeros_like(g), g)
+    return total(xp, xp.multiply(chosen, share), axis, out)
 
 
 EXTREMUM: dict[str, Any] = {"grad": {"x": _extremum_rule}, "jvp": {"x": _extremum_forward}}
