@@ -46,6 +46,7 @@ class InUnitensor:
         self.weights = [ut.asarray(w.copy()).requires_grad_() for w in weights]
         self.m = [ut.zeros_like(w) for w in self.weights]
         self.v = [ut.zeros_like(w) for w in self.weights]
+        self.r = [ut.zeros_like(w) for w in self.weights]
         self.steps = 0
 
     def __call__(self) -> Any:
@@ -61,20 +62,24 @@ class InUnitensor:
         step = RATE / (1 - BETA1**self.steps)
         root = (1 - BETA2**self.steps) ** 0.5
         with ut.no_grad():
-            for w, m, v in zip(self.weights, self.m, self.v):
+            for w, m, v, r in zip(self.weights, self.m, self.v, self.r):
                 g = w.grad
+                r[...] = g
+                r *= 1 - BETA1
                 m *= BETA1
-                m += g * (1 - BETA1)
-                v *= BETA2
+                m += r
                 g *= g
                 g *= 1 - BETA2
+                v *= BETA2
                 v += g
-                r = ut.sqrt(v)
+                r[...] = v
+                r **= 0.5
                 r *= 1 / root
                 r += EPS
-                update = m / r
-                update *= step
-                w -= update
+                g[...] = m
+                g /= r
+                g *= step
+                w -= g
 
 
 class ByHand:

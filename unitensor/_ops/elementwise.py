@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from .._dtypes import as_dtype
 from .._op import op, same, table
 
 if TYPE_CHECKING:
@@ -45,7 +47,12 @@ def zero(xp: Any, g: Any) -> Any:
 
 
 def is_complex(xp: Any, x: Any) -> bool:
-    return bool(xp.isdtype(x.dtype, "complex floating"))
+    return _complex_dtype(x.dtype)
+
+
+@cache
+def _complex_dtype(dtype: Any) -> bool:
+    return as_dtype(dtype).kind == "c"
 
 
 # Arithmetic ------------------------------------------------------------------------------------
@@ -587,12 +594,11 @@ def trunc(x: Tensor, /) -> Tensor:
 # Choosing ------------------------------------------------------------------------------------------
 
 
-def _choice(compare: str, first: bool) -> Callable[..., Any]:
+def _choice(beaten: str, first: bool) -> Callable[..., Any]:
     def rule(xp: Any, g: Any, mine: Any, other: Any) -> Any:
-        tie = xp.multiply(g, 0.5)
-        wins = getattr(xp, compare)(mine, other)
-        wins = xp.logical_or(wins, xp.logical_and(xp.isnan(mine), xp.logical_not(xp.isnan(other))))
-        return xp.where(wins, g, xp.where(xp.equal(mine, other), tie, xp.zeros_like(g)))
+        lost = xp.logical_or(getattr(xp, beaten)(mine, other), xp.isnan(other))
+        rivals = xp.add(xp.astype(xp.equal(mine, other), g.dtype), 1)
+        return xp.where(lost, xp.zeros_like(g), xp.divide(g, rivals))
 
     if first:
         return lambda xp, g, x1, x2: rule(xp, g, x1, x2)
@@ -600,8 +606,8 @@ def _choice(compare: str, first: bool) -> Callable[..., Any]:
 
 
 @binary(
-    _choice("greater", True),
-    _choice("greater", False),
+    _choice("less", True),
+    _choice("less", False),
     dtypes="real numeric",
     notes="x1 = x2: half to each",
     selects=True,
@@ -616,8 +622,8 @@ def maximum(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 @binary(
-    _choice("less", True),
-    _choice("less", False),
+    _choice("greater", True),
+    _choice("greater", False),
     dtypes="real numeric",
     notes="x1 = x2: half to each",
     selects=True,
