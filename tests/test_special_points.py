@@ -183,6 +183,8 @@ def test_powers_of_the_base() -> None:
     assert ut.hessian(lambda x: (x**2).sum())(ut.zeros(1)).tolist() == [[2]]
     assert ut.hessian(lambda x: (x**1).sum())(ut.zeros(1)).tolist() == [[0]]
     assert ut.hessian(lambda x: (x**0).sum())(ut.zeros(1)).tolist() == [[0]]
+    mixed = ut.hessian(lambda b: b[0] ** b[1])(ut.asarray([2.0, 0.0])).numpy()
+    np.testing.assert_allclose(mixed, [[0, 0.5], [0.5, np.log(2) ** 2]], atol=1e-15)
     third = ut.grad(ut.grad(ut.grad(lambda x: x**3)))
     assert third(ut.asarray(0.0)).item() == 6
     assert third(ut.asarray(-2.0)).item() == 6
@@ -392,6 +394,16 @@ def test_no_nan_from_what_was_not_selected(name: str) -> None:
     np.testing.assert_allclose(rows, second, atol=1e-15)
     columns = ut.jacobian(ut.grad(loss), mode="forward")(point).numpy()
     np.testing.assert_allclose(columns, second, atol=1e-15)
+
+
+def test_zeros_by_chance_are_not_masks() -> None:
+    def f(x: Any) -> Any:
+        return ut.where(x[0] > -1, x[0] * ut.sin(x[1]) + ut.linalg.vector_norm(x[0] * x), 0.0)
+
+    x = ut.asarray([0.0, 2.0])
+    rows = ut.jacobian(ut.grad(f), mode="reverse")(x).numpy()
+    np.testing.assert_allclose(rows[:, 0] - rows[0, 0] * np.asarray([1, 0]), [0, np.cos(2.0)], rtol=1e-12)
+    np.testing.assert_allclose(rows[0, 1], np.cos(2.0), rtol=1e-12)
 
 
 def test_what_was_selected_may_be_nan() -> None:

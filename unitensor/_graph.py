@@ -443,7 +443,11 @@ def has_nan(xp: Any, g: Any) -> bool:
 
 
 def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], edge: Any, g: Any) -> Any:
-    """Run an edge's rule so that where the cotangent is zero, so is what it gives."""
+    """Run an edge's rule so that where the cotangent is zero, so is what it gives.
+
+    In a recorded pass only what is not finite is replaced there: a zero may have come about by
+    chance, and then its derivative still counts.
+    """
     parent, rule, residual = edge
     if rule is fit_rule:
         inner, inner_residual, meta = residual
@@ -459,14 +463,20 @@ def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], 
     made = rules.get(rule)
     if made is None or type(g) is tuple:
         return gp
+
+    def without(mask: Any) -> Any:
+        if apply is not None:
+            mask = xp.logical_and(mask, xp.logical_not(xp.isfinite(gp)))
+        return xp.where(mask, xp.zeros_like(gp), gp)
+
     if op.elementwise:
-        return xp.where(xp.equal(g, 0), xp.zeros_like(gp), gp)
+        return without(xp.equal(g, 0))
     if "keepdims" in op.options and not op.linear and g.shape != gp.shape:
         axis = _need(made, residual, "axis") if "axis" in op.options else (-2, -1)
         axes = range(len(gp.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
         axes = [a % len(gp.shape) for a in axes]
         shape = tuple(1 if i in axes else n for i, n in enumerate(gp.shape))
-        return xp.where(xp.reshape(xp.equal(g, 0), shape), xp.zeros_like(gp), gp)
+        return without(xp.reshape(xp.equal(g, 0), shape))
     if op.linear == "each" and len(op.inputs) == 2:
         return _finite_product(xp, made, residual, g, gp, plain)
     return gp

@@ -141,7 +141,7 @@ def remainder(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 def _pow_base(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
-    flat = xp.equal(x2, 0)
+    flat = xp.logical_and(xp.equal(x1, 0), xp.equal(x2, 0))
     power = xp.pow(x1, xp.where(flat, xp.ones_like(x2), xp.subtract(x2, 1)))
     return xp.multiply(g, xp.multiply(x2, power))
 
