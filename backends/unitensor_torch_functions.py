@@ -79,14 +79,14 @@ class Functions:
         if axis is None and dtype is None and not keepdims and x.dtype not in UNSIGNED:
             return torch.sum(x)
         x, dtype, end = _accumulate(x, dtype)
-        if axis is None and not keepdims:
+        if type(axis) is int and x.ndim:
+            r = torch.sum(x, axis, keepdims, dtype=dtype)
+        elif axis is None and not keepdims:
             r = torch.sum(x, dtype=dtype)
+        elif (axes := _axes(axis, x.ndim)) or not x.ndim:
+            r = torch.sum(x, axes, keepdims, dtype=dtype)
         else:
-            axes = _axes(axis, x.ndim)
-            if axes or not x.ndim:
-                r = torch.sum(x, axes, keepdims, dtype=dtype)
-            else:
-                r = torch.sum(x.unsqueeze(0), 0, dtype=dtype)
+            r = torch.sum(x.unsqueeze(0), 0, dtype=dtype)
         return r if end is None else narrow(r, end)
 
     def prod(self, x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
@@ -125,6 +125,8 @@ class Functions:
     def mean(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         if axis is None and not keepdims:
             return torch.mean(x)
+        if type(axis) is int and x.ndim:
+            return torch.mean(x, axis, keepdims)
         axes = _axes(axis, x.ndim)
         return torch.mean(x, axes, keepdims) if axes else x.clone()
 
@@ -147,6 +149,8 @@ class Functions:
         return self._extremum(_amin, x, axis, keepdims)
 
     def _extremum(self, f: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+        if axis is None and not keepdims and x.numel():
+            return f(x)
         axes = _axes(axis, x.ndim)
         if not all(x.shape[i] for i in axes):
             raise ValueError("expected at least one element, got none")
