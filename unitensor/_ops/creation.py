@@ -407,6 +407,8 @@ def _host_array(obj: Any, dtype: DType | None, copy: bool | None) -> Any:
     except ValueError as error:
         raise ValueError(_ragged(obj) or f"asarray: {error}") from None
     if array.dtype == object and python and all(type(v) is int for v in array.flat):
+        if dtype is not None and dtype.kind in "fc":
+            return array.astype(dtype.dtype)
         worst = max(array.flat, key=abs)
         raise OverflowError(f"asarray: Python integer {worst} out of bounds for {dtype or int64}")
     if array.dtype.kind not in "biufc":

@@ -1,0 +1,213 @@
+"""What the standard says and engines get wrong, and what it leaves open: plain examples, on every engine."""
+
+from __future__ import annotations
+
+import builtins
+import cmath
+import inspect
+import math
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unitensor as ut
+from unitensor._op import table
+
+A = ut.asarray
+inf, nan = math.inf, math.nan
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Equal in value, sign of zeros included; one NaN is like another."""
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    if isinstance(expected, complex) or isinstance(found, complex):
+        return same(found.real, complex(expected).real) and same(found.imag, complex(expected).imag)
+    if isinstance(expected, float) and math.isnan(expected):
+        return math.isnan(found)
+    return type(found) is type(expected) and found == expected and _sign(found) == _sign(expected)
+
+
+def _sign(x: float) -> float:
+    return math.copysign(1.0, x) if isinstance(x, float) else 0.0
+
+
+# The special values -------------------------------------------------------------------------------
+
+FLOOR_DIVIDE = [
+    (inf, 2.0, inf),
+    (inf, -2.0, -inf),
+    (-inf, 2.0, -inf),
+    (-inf, -2.0, inf),
+    (1.0, inf, 0.0),
+    (1.0, -inf, -0.0),
+    (-1.0, inf, -0.0),
+    (-1.0, -inf, 0.0),
+    (0.0, 1.0, 0.0),
+    (-0.0, 1.0, -0.0),
+    (0.0, -1.0, -0.0),
+    (-0.0, -1.0, 0.0),
+    (1.0, 0.0, inf),
+    (1.0, -0.0, -inf),
+    (-1.0, 0.0, -inf),
+    (0.0, 0.0, nan),
+    (inf, inf, nan),
+    (nan, 1.0, nan),
+    (1.0, nan, nan),
+    (7.0, -2.0, -4.0),
+    (1.0, 0.1, 9.0),
+]
+REMAINDER = [
+    (0.0, 1.0, 0.0),
+    (-0.0, 1.0, 0.0),
+    (0.0, -1.0, -0.0),
+    (1.0, 0.0, nan),
+    (inf, 2.0, nan),
+    (1.0, inf, 1.0),
+    (1.0, -inf, -inf),
+    (-1.0, inf, inf),
+    (-1.0, -inf, -1.0),
+    (-7.0, 3.0, 2.0),
+    (7.0, -3.0, -2.0),
+]
+COMPLEX: dict[str, list[tuple[complex, complex]]] = {
+    "expm1": [
+        (complex(-0.0, 0.0), 0j),
+        (complex(inf, 0.0), complex(inf, 0.0)),
+        (complex(nan, 0.0), complex(nan, 0.0)),
+        (complex(1.0, inf), complex(nan, nan)),
+    ],
+    "tanh": [
+        (complex(inf, 2.0), complex(1.0, 0.0)),
+        (complex(inf, inf), complex(1.0, 0.0)),
+        (complex(0.0, 0.0), 0j),
+        (complex(nan, 0.0), complex(nan, 0.0)),
+    ],
+    "sqrt": [
+        (complex(-inf, 1.0), complex(0.0, inf)),
+        (complex(inf, 1.0), complex(inf, 0.0)),
+        (complex(1.0, inf), complex(inf, inf)),
+        (complex(nan, inf), complex(inf, inf)),
+        (complex(-4.0, -0.0), complex(0.0, -2.0)),
+    ],
+    "log1p": [
+        (complex(-1.0, 0.0), complex(-inf, 0.0)),
+        (complex(1.0, inf), complex(inf, cmath.pi / 2)),
+        (complex(inf, nan), complex(inf, nan)),
+    ],
+    "exp": [
+        (complex(0.0, 0.0), complex(1.0, 0.0)),
+        (complex(inf, 0.0), complex(inf, 0.0)),
+        (complex(nan, 0.0), complex(nan, 0.0)),
+    ],
+    "acosh": [(complex(0.0, nan), complex(nan, cmath.pi / 2))],
+    "sign": [(0j, 0j), (3 + 4j, 0.6 + 0.8j), (complex(nan, 1.0), complex(nan, nan))],
+    "abs": [
+        (complex(inf, nan), complex(inf, 0)),
+        (complex(1e300, 1e300), complex(math.hypot(1e300, 1e300), 0)),
+    ],
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "cases"), [("floor_divide", FLOOR_DIVIDE), ("remainder", REMAINDER)])
+def test_floor_divide_and_remainder(engine: str, name: str, cases: Any, dtype: str) -> None:
+    x1, x2, expected = zip(*cases)
+    d = getattr(ut, dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's, of 1 // 0
+        found = getattr(ut, name)(A(x1, dtype=d), A(x2, dtype=d))
+        assert found.dtype is d
+        assert same(found.tolist(), list(expected)), list(zip(x1, x2, found.tolist()))
+        # One at a time, as 0-d arrays.
+        for a, b, c in cases:
+            assert same(getattr(ut, name)(A(a, dtype=d), A(b, dtype=d)).item(), c)
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_complex_special_values(engine: str, name: str) -> None:
+    x, expected = zip(*COMPLEX[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = [complex(v) for v in getattr(ut, name)(A(x)).tolist()]
+    assert all(
+        (same(f.real, e.real) and same(f.imag, e.imag)) or cmath.isclose(f, e)
+        for f, e in zip(found, expected)
+    ), list(zip(x, found, expected))
+
+
+def test_small_complex_numbers_keep_their_digits(engine: str) -> None:
+    x = A([1e-10 + 1e-12j, -1e-10 + 1e-12j])
+    assert np.allclose(
+        ut.expm1(x).numpy(), [1.00000000005e-10 + 1e-12j, -0.99999999995e-10 + 1e-12j], rtol=1e-9
+    )
+    assert np.allclose(
+        ut.log1p(x).numpy(), [0.99999999995e-10 + 1e-12j, -1.00000000005e-10 + 1e-12j], rtol=1e-9
+    )
+    assert abs(ut.log1p(x).real[0].item() - 0.99999999995e-10) < 1e-24
+
+
+def test_no_warning_where_the_standard_has_an_answer() -> None:
+    # Warnings are errors here: NumPy's own floor_divide and casts would raise.
+    assert ut.floor_divide(A([inf]), A([2.0])).tolist() == [inf]
+    assert A([inf, nan]).astype(ut.int8).tolist() == [127, 0]
+
+
+# What the standard leaves open: the rows of docs/undefined.md -----------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "undefined.md"
+ROWS = re.findall(r"^\| `(.+?)` \| `(.+?)` \|$", PAGE.read_text(encoding="utf-8"), re.M)
+
+
+def test_the_page_has_rows() -> None:
+    assert len(ROWS) > 80
+
+
+@pytest.mark.parametrize(("expression", "answer"), ROWS, ids=[row[0] for row in ROWS])
+def test_undefined(engine: str, expression: str, answer: str) -> None:
+    names = {"A": A, "ut": ut, "inf": inf, "nan": nan}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # NumPy's
+        if answer.endswith("Error"):
+            kind = getattr(np.exceptions, answer, None) or getattr(builtins, answer)
+            with pytest.raises(kind) as caught:
+                eval(expression, names)
+            assert type(caught.value) is kind
+            return
+        found = eval(expression, names)
+    if isinstance(found, ut.DType):
+        assert found == answer
+    else:
+        assert same(found.tolist(), eval(answer, names)), found
+
+
+# Signatures -----------------------------------------------------------------------------------------
+
+
+def test_functions_show_their_own_signature() -> None:
+    assert str(inspect.signature(ut.sum)).startswith("(x: 'Tensor', /, *, axis:")
+    ut.sum(ut.ones(1))
+    assert list(inspect.signature(ut.sum).parameters) == ["x", "axis", "dtype", "keepdims"]
+    for made in table.values():
+        if made.public:
+            assert made.stub.__doc__
+            assert inspect.signature(made.function) == inspect.signature(made.stub)
+            assert made.function.__doc__ == made.stub.__doc__
+
+
+def test_repeat_by_a_number_and_by_numbers(engine: str) -> None:
+    x = A([[1, 2], [3, 4]])
+    assert ut.repeat(x, 2).tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert ut.repeat(x, A([0, 2]), axis=1).tolist() == [[2, 2], [4, 4]]
+    assert ut.repeat(x, True, axis=0).tolist() == x.tolist()
+
+
+def test_where_takes_its_arrays_dtype_for_scalars(engine: str) -> None:
+    condition, x = A([True, False]), A([1, 2], dtype=ut.int16)
+    assert ut.where(condition, x, 0).dtype is ut.int16
+    assert ut.where(condition, 1.5, x).dtype is ut.float64
+    assert ut.where(condition, 1, 2).tolist() == [1, 2]
