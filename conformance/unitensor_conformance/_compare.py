@@ -1,0 +1,156 @@
+"""Equality of two results, with tolerances that follow from the dtype, and the report of a failure."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import unitensor as ut
+from unitensor._op import Op
+
+#: Chapters whose floating results are rounded: by how many units in the last place they may differ.
+#: Element-wise functions are computed by different libraries, each good to a few units; sums and
+#: products of n numbers by different orders of addition; matrix functions by different algorithms.
+ULPS = {
+    "elementwise": 64,
+    "special": 512,
+    "statistical": 256,
+    "linear_algebra": 256,
+    "norms": 4096,
+    "fourier": 4096,
+    "equations": 1 << 20,
+    "decompositions": 1 << 20,
+    "eigenvalues": 1 << 20,
+}
+
+
+class Failure(AssertionError):
+    """A check that did not hold: what was called, what was expected and what came."""
+
+    def __init__(self, op: str, what: str, expected: Any, got: Any, snippet: str) -> None:
+        self.op = op
+        self.what = what
+        self.expected = shown(expected)
+        self.got = shown(got)
+        self.snippet = snippet
+        super().__init__(
+            f"{op}: {what}\n  expected: {self.expected}\n  got:      {self.got}\n\nto reproduce:\n\n{snippet}"
+        )
+
+
+def shown(value: Any) -> str:
+    """A value as a report shows it."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(shown(v) for v in value) + ")"
+    if isinstance(value, np.ndarray):
+        return f"{np.array2string(value, threshold=40, separator=', ')} ({value.dtype}, shape {value.shape})"
+    return str(value) if not isinstance(value, Exception) else f"{type(value).__name__}: {value}"
+
+
+def chapter_of(made: Op) -> str:
+    """The chapter of the standard that an op stands in: the name of its file."""
+    return str(made.stub.__module__).rpartition(".")[2]
+
+
+def tolerance(made: Op, expected: Any, scale: float) -> tuple[float, float]:
+    """Relative and absolute tolerance for an op's result; `scale` is the size of its inputs."""
+    if expected.dtype.kind not in "fc":
+        return 0.0, 0.0
+    eps = float(np.finfo(expected.dtype).eps)
+    ulps = ULPS.get(chapter_of(made), 0)
+    if made.elementwise:
+        # A complex result is as good as its larger part.
+        return ulps * eps, ulps * eps if expected.dtype.kind == "c" else 0.0
+    return ulps * eps, ulps * eps * scale
+
+
+def difference(expected: Any, got: Any, rtol: float, atol: float) -> str:
+    """What differs between two NumPy arrays; '' if nothing does."""
+    if expected.shape != got.shape:
+        return f"shape {got.shape}, not {expected.shape}"
+    if expected.dtype != got.dtype:
+        return f"dtype {got.dtype}, not {expected.dtype}"
+    if expected.dtype.kind == "c":
+        if rtol == 0.0:
+            return difference(expected.real, got.real, 0, 0) or difference(expected.imag, got.imag, 0, 0)
+        size = np.abs(np.where(np.isfinite(expected), expected, 0))
+        slack = rtol * (float(size.max()) if size.size else 0.0) + atol
+        return difference(expected.real, got.real, rtol, slack) or difference(
+            expected.imag, got.imag, rtol, slack
+        )
+    if expected.dtype.kind != "f":
+        return "" if np.array_equal(expected, got) else "other values"
+    nan = np.isnan(expected)
+    if not np.array_equal(nan, np.isnan(got)):
+        return "NaN in other places"
+    infinite = np.isinf(expected) | np.isinf(got)
+    if not np.array_equal(expected[infinite], got[infinite]):
+        return "infinities in other places"
+    exact = (expected == 0) & (got == 0)
+    if not np.array_equal(np.signbit(expected[exact]), np.signbit(got[exact])):
+        return "zeros of another sign"
+    plain = ~(nan | infinite)
+    with np.errstate(over="ignore"):
+        off = np.abs(expected[plain] - got[plain]) > rtol * np.abs(expected[plain]) + atol
+    return f"{int(off.sum())} of {off.size} values are off" if off.any() else ""
+
+
+def results(value: Any) -> tuple[Any, ...]:
+    """The Tensors of a result, one or several."""
+    if isinstance(value, ut.Tensor):
+        return (value,)
+    return tuple(value)
+
+
+def size_of(arguments: Any) -> float:
+    """The largest finite magnitude among NumPy arrays, at least 1."""
+    largest = 1.0
+    stack = [arguments]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            stack.extend(value)
+        elif isinstance(value, np.ndarray) and value.size and value.dtype.kind in "fciu":
+            magnitude = np.abs(value[np.isfinite(value)]).astype(float)
+            if magnitude.size and math.isfinite(float(magnitude.max())):
+                largest = max(largest, float(magnitude.max()))
+    return largest
+
+
+def snippet(made: Op, arguments: dict[str, Any], backend: str) -> str:
+    """A few lines that call an op on an engine's own arrays, without the front end."""
+    lines = [
+        "import numpy as np",
+        "from unitensor import load_backend",
+        "",
+        f"backend = load_backend({backend!r})",
+        "a = backend.from_numpy",
+        f"f = backend.namespace.{made.path}",
+    ]
+    given = {**made.defaults, **arguments}
+    parts = [_literal(given[p]) for p in made.positional]
+    parts += [f"{p}={_literal(given[p])}" for p in made.keyword_only]
+    return "\n".join([*lines, f"print(f({', '.join(parts)}))"])
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        text = np.array2string(
+            value, separator=", ", threshold=10**6, floatmode="unique", max_line_width=10**6
+        )
+        text = text.replace("nan", "np.nan").replace("inf", "np.inf")
+        return f"a(np.asarray({text}, dtype={value.dtype.name!r}).reshape({value.shape}))"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(_literal(v) for v in value)
+        if isinstance(value, list):
+            return f"[{inner}]"
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if isinstance(value, ut.DType):
+        return f"backend.dtype({value!r})".replace("unitensor.", "ut.")
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float('{value}')"
+    return repr(value)

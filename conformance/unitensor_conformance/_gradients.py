@@ -1,0 +1,97 @@
+"""Derivatives of one op call on one backend, as NumPy arrays."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import unitensor as ut
+from unitensor._op import Op
+
+from ._compare import results
+from ._samples import Arguments, call
+
+#: Ops of matrices with a structure: what makes one of any matrix.
+STRUCTURE = frozenset({"linalg.cholesky", "linalg.eigh", "linalg.eigvalsh"})
+
+#: Ops whose results are determined up to a phase or a basis: a function of what is determined.
+DETERMINED: dict[str, Callable[..., Any]] = {
+    "linalg.eigh": lambda r: (r.eigenvalues, ut.abs(r.eigenvectors) ** 2),
+    "linalg.eig": lambda r: (ut.sum(r.eigenvalues), ut.sum(r.eigenvalues**2)),
+    "linalg.eigvals": lambda r: (ut.sum(r), ut.sum(r * r)),
+    "linalg.svd": lambda r: (
+        r.S,
+        ut.abs(r.U[..., : r.S.shape[-1]]) ** 2,
+        ut.abs(r.Vh[..., : r.S.shape[-1], :]) ** 2,
+    ),
+}
+
+
+def derivative(backend: str, made: Op, given: Arguments, mode: str) -> Any:
+    """Cotangents ("reverse"), tangents ("forward") or the derivative of the gradient ("second").
+
+    Directions are the same on every backend. Returns the exception where one was raised.
+    """
+    try:
+        with ut.use_backend(backend), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return tuple(np.asarray(t.detach().numpy()) for t in _derivative(made, given, mode))
+    except Exception as error:
+        return error
+
+
+def _derivative(made: Op, given: Arguments, mode: str) -> list[Any]:
+    names = [x for x, rule in zip(made.inputs, made.rules, strict=True) if rule is not None]
+    names = [x for x in names if isinstance(given.get(x), (np.ndarray, list))]
+
+    def f(*values: Any) -> tuple[Any, ...]:
+        changed = {**given, **dict(zip(names, values, strict=True))}
+        if made.path in STRUCTURE:
+            changed["x"] = (changed["x"] + ut.conj(changed["x"].mT)) / 2
+        out = call(made, changed)
+        out = DETERMINED[made.path](out) if made.path in DETERMINED else out
+        return tuple(y for y in results(out) if y.dtype.kind in "fc")
+
+    points = tuple(
+        [ut.asarray(a) for a in given[x]] if made.sequence else ut.asarray(given[x]) for x in names
+    )
+    if mode == "forward":
+        directions = tuple(_directions(p) for p in points)
+        return list(ut.jvp(f, points, directions)[1])
+    if mode == "reverse":
+        values, pull = ut.vjp(f, *points)
+        return _flat(pull(tuple(_direction(y, i) for i, y in enumerate(values))))
+
+    def weighed(*values: Any) -> Any:
+        total = ut.asarray(0.0)
+        for i, y in enumerate(f(*values)):
+            total = total + ut.sum(ut.real(y * _direction(y, i)))
+        return total
+
+    gradient = ut.grad(weighed, tuple(range(len(points))))
+    return _flat(ut.jvp(gradient, points, tuple(_directions(p) for p in points))[1])
+
+
+def _flat(tree: Any) -> list[Any]:
+    if isinstance(tree, (list, tuple)):
+        return [t for part in tree for t in _flat(part)]
+    return [tree]
+
+
+def _directions(x: Any) -> Any:
+    if isinstance(x, list):
+        return [_direction(t, i) for i, t in enumerate(x)]
+    return _direction(x, 7)
+
+
+def _direction(x: Any, i: int) -> Any:
+    """Fixed numbers in the shape and dtype of a Tensor."""
+    rng = np.random.default_rng(zlib.crc32(f"{i}{x.shape}{x.dtype}".encode()))
+    values = rng.uniform(0.5, 1.5, x.shape)
+    if x.dtype.kind == "c":
+        values = values + 1j * rng.uniform(0.5, 1.5, x.shape)
+    return ut.asarray(np.asarray(values).astype(x.dtype.name))

@@ -1,0 +1,127 @@
+"""Running checks: progress, known failures, and what came of each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ._checks import Check, Run
+from ._compare import Failure
+
+#: How many examples an op gets at each level.
+LEVELS = {"quick": 12, "full": 120}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check: passed, failed, known (failed as expected) or stale (passed again)."""
+
+    check: Check
+    state: str
+    seconds: float
+    message: str = ""
+    snippet: str = ""
+
+
+def known_failures(path: str | Path | None) -> dict[str, str]:
+    """Known failures by check name with their reasons: lines `kind:op  reason`; `#` begins a comment.
+
+    A line without a reason is an error.
+    """
+    found = {}
+    for line in Path(path).read_text().splitlines() if path else []:
+        text = line.split("#")[0].strip()
+        if not text:
+            continue
+        name, _, reason = text.partition("  ")
+        if not reason.strip():
+            raise ValueError(f"{path}: {name!r} has no reason; expected 'kind:op  reason'")
+        found[name] = reason.strip()
+    return found
+
+
+def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
+    """Run a check and say what came of it."""
+    began = time.perf_counter()
+    reason = known.get(check.name)
+    try:
+        check.run(run)
+    except Failure as failure:
+        state = "known" if reason else "failed"
+        return Outcome(check, state, time.perf_counter() - began, reason or str(failure), failure.snippet)
+    except Exception as error:  # whatever an engine raises where nothing should is a finding
+        state = "known" if reason else "failed"
+        text = reason or f"{check.op}: {type(error).__name__}: {error}"
+        return Outcome(check, state, time.perf_counter() - began, text)
+    state = "stale" if reason else "passed"
+    text = f"a known failure passes again; take it off the list: {reason}" if reason else ""
+    return Outcome(check, state, time.perf_counter() - began, text)
+
+
+def run_checks(
+    checks: Iterable[Check],
+    backend: str,
+    *,
+    level: str = "quick",
+    known: dict[str, str] | None = None,
+    each: Callable[[Outcome], None] = lambda _: None,
+) -> tuple[list[Outcome], Run]:
+    """Run checks on a backend; `each` is called with every outcome as it comes."""
+    run = Run(backend, LEVELS[level])
+    assert_runs(run)
+    outcomes = []
+    for check in checks:
+        outcome = run_one(check, run, known or {})
+        outcomes.append(outcome)
+        each(outcome)
+    assert_runs(run)
+    return outcomes, run
+
+
+def assert_runs(run: Run) -> None:
+    """Assert that the backend asked for is the one that computes."""
+    import unitensor as ut
+
+    with ut.use_backend(run.backend) as engine:
+        x = ut.exp(ut.ones(2) + 1.0)
+        if x.backend != run.backend or not engine.is_array(x._data):
+            raise AssertionError(f"asked for {run.backend!r}, but {x.backend!r} computed")
+
+
+def as_json(outcomes: list[Outcome], run: Run) -> str:
+    """The outcomes for machines."""
+    import platform
+
+    import numpy as np
+
+    import unitensor as ut
+
+    engine = ut.load_backend(run.backend)
+    return json.dumps(
+        {
+            "backend": run.backend,
+            "engine version": engine.version(),
+            "unitensor": ut.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "devices": [str(d) for d in engine.devices()],
+            "examples": run.count,
+            "checks": [
+                {
+                    "name": o.check.name,
+                    "op": o.check.op,
+                    "chapter": o.check.chapter,
+                    "kind": o.check.kind,
+                    "state": o.state,
+                    "seconds": round(o.seconds, 4),
+                    "message": o.message,
+                    "snippet": o.snippet,
+                }
+                for o in outcomes
+            ],
+        },
+        indent=1,
+    )
