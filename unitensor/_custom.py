@@ -18,13 +18,13 @@ from numpy import errstate
 from ._backward import surface
 from ._errors import describe
 from ._graph import (
-    LEAF,
     Dual,
     GradientError,
     anomaly,
     apply_carefully,
     apply_recorded,
     enable_grad,
+    frontier,
     has_nan,
     is_grad_enabled,
     name_of,
@@ -136,7 +136,9 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     if any(type(y._node) is Dual for y in ys):
         return result
     position = {x._node[0]: i for i, x in enumerate(marked) if x._node is not None}
-    for node in _frontier([y._node for y in ys], limit):
+    for node in frontier([y._node for y in ys], limit):
+        if node[0] > limit:
+            raise GradientError("checkpoint: the function made a leaf; make it outside, and pass it")
         i = position.get(node[0])
         segment.parents.append(node if i is None else segment.nodes[i])
         segment.own.append(i)
@@ -148,23 +150,6 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return tree_map(
         lambda y: next(tracked) if isinstance(y, scope["Tensor"]) and y._node is not None else y, result
     )
-
-
-def _frontier(todo: list[Any], limit: int) -> list[Any]:
-    """The nodes up to an age from which some nodes were computed."""
-    seen: dict[int, Any] = {}
-    found: dict[int, Any] = {}
-    todo = [node for node in todo if node is not None]
-    while todo:
-        node = todo.pop()
-        if node[0] <= limit:
-            found[node[0]] = node
-        elif node[3] is LEAF:
-            raise GradientError("checkpoint: the function made a leaf; make it outside, and pass it")
-        elif node[0] not in seen:
-            seen[node[0]] = node
-            todo += [edge[0] for edge in node[3] if edge is not None]
-    return [node for _, node in sorted(found.items())]
 
 
 def run_again_rule(xp: Any, g: Any, residual: Any) -> Any:

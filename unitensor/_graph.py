@@ -413,6 +413,21 @@ def _watched(xp: Any, apply: Callable[..., Any] | None, watch: Callable[..., Any
     return lambda node, edge, g: watch(xp, run, node, edge, g), run_carefully
 
 
+def frontier(todo: Iterable[Any], limit: int) -> list[list[Any]]:
+    """The leaves, and the nodes up to an age, from which some nodes were computed; oldest first."""
+    seen: set[int] = set()
+    found: dict[int, list[Any]] = {}
+    stack = [node for node in todo if node is not None]
+    while stack:
+        node = stack.pop()
+        if node[0] <= limit or node[3] is LEAF:
+            found[node[0]] = node
+        elif node[0] not in seen:
+            seen.add(node[0])
+            stack += [edge[0] for edge in node[3] if edge is not None]
+    return [node for _, node in sorted(found.items())]
+
+
 def check_saved(node: list[Any]) -> None:
     """Refuse a node that saved an array which was written to later."""
     for edge in node[3]:

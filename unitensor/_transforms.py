@@ -14,7 +14,7 @@ from ._backward import carry, surface
 from ._dtypes import is_inexact
 from ._errors import describe
 from ._forward import Level
-from ._graph import Dual, GradientError, enable_grad, new_seq
+from ._graph import Dual, GradientError, enable_grad, frontier, new_seq
 from ._op import scope
 from ._trees import leaves, tree_map
 
@@ -203,11 +203,13 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
     numbers = tuple(range(len(args)))
     result, trees, variables, limit = _call_marked(f, args, {}, numbers, "vjp")
     out, aux = result if has_aux else (result, None)
-    ys = leaves(out)
-    for y in ys:
-        if not isinstance(y, scope["Tensor"]):
-            raise TypeError(f"vjp: the function returned {type(y).__name__}; expected Tensors")
-    outer = any(n is not None and n[3] for n in map(_inner_node, variables))
+    ys = _results(out, "vjp")
+    own = list(map(_inner_node, variables))
+    outer = any(node[3] for node in own)
+    if not outer:
+        # What f took from around it, and not as an argument, keeps its gradient.
+        numbered = {node[0] for node in own}
+        outer = any(node[0] not in numbered for node in frontier(map(_inner_node, ys), limit))
 
     def pull(cotangents: Any) -> Any:
         gs = leaves(cotangents)
@@ -279,21 +281,66 @@ class _Second:
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """f's value, and the linear function of tangents that approximates f there.
 
+    f runs once. Its cotangents are linear in those of its value, so what carries tangents forward
+    is the backward pass through one recorded backward pass. Inside `jvp`, f runs at each call.
+
     >>> import unitensor as ut
     >>> y, push = ut.linearize(lambda x: x * x, ut.asarray([1.0, 3.0]))
     >>> push(ut.asarray([1.0, 1.0])).tolist()
     [2.0, 6.0]
     """
-    value, _ = jvp(
-        f,
-        primals,
-        tuple(tree_map(lambda x: scope["tensors"].zeros_like(_variable(x, "linearize")), p) for p in primals),
-    )
+    numbers = tuple(range(len(primals)))
+    out, _, variables, limit = _call_marked(f, primals, {}, numbers, "linearize")
+    ys = _results(out, "linearize")
+    if any(type(t._node) is Dual for t in (*ys, *variables)):
+        return out, lambda *tangents: jvp(f, primals, tangents)[1]
+    tracked = [y for y in ys if y._node is not None]
+    starts = [_marked(scope["tensors"].ones_like(y.detach()), "linearize") for y in tracked]
+    age = new_seq()
+    reached: dict[int, Any] = {}
+    if tracked:
+        with enable_grad():
+            reached = carry(tracked, starts, keep=True, recorded=True, limit=limit)
+    pulled = [reached.get(x._node[0], (None, None))[1] for x in variables]
+    outer = any(x._node[3] for x in variables) or bool(set(reached) - {x._node[0] for x in variables})
 
     def push(*tangents: Any) -> Any:
-        return jvp(f, primals, tangents)[1]
+        given = [t for tree, p in zip(tangents, primals, strict=True) for t in _like(tree, p, "linearize")]
+        pairs = [(c, t) for c, t in zip(pulled, given) if c is not None and c._node is not None]
+        found: dict[int, Any] = {}
+        if pairs:
+            recorded = outer or any(t._node is not None for _, t in pairs)
+            with enable_grad():
+                found = carry(
+                    [c for c, _ in pairs], [t for _, t in pairs], keep=True, recorded=recorded, limit=age
+                )
+        moved = {id(y): found.get(u._node[0], (None, None))[1] for y, u in zip(tracked, starts)}
+        return tree_map(
+            lambda y: scope["tensors"].zeros_like(y.detach()) if moved.get(id(y)) is None else moved[id(y)],
+            out,
+        )
 
-    return value, push
+    return (out if outer else tree_map(lambda y: y.detach(), out)), push
+
+
+def _like(tree: Any, primals: Any, what: str) -> list[Tensor]:
+    """The leaves of a nest of tangents, checked against what they are tangents of."""
+    found: list[Tensor] = []
+
+    def add(x: Tensor, t: Any) -> None:
+        found.append(_checked(t, x, what))
+
+    tree_map(add, primals, tree)
+    return found
+
+
+def _results(out: Any, what: str) -> list[Tensor]:
+    """The Tensors that a function returned."""
+    ys = leaves(out)
+    for y in ys:
+        if not isinstance(y, scope["Tensor"]):
+            raise TypeError(f"{what}: the function returned {type(y).__name__}; expected Tensors")
+    return ys
 
 
 def _basis(x: Tensor) -> Iterator[Tensor]:
@@ -309,10 +356,11 @@ def _basis(x: Tensor) -> Iterator[Tensor]:
 
 
 def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto") -> Callable[..., Any]:
-    """A function that returns all derivatives of a Tensor-valued f in some arguments.
+    """A function that returns all derivatives of f in some arguments.
 
-    The result has f's shape followed by the argument's. `mode` is "forward" (one pass an input
-    element), "reverse" (one an output element) or "auto", whichever is fewer.
+    The result has f's shape followed by the argument's; where f returns a nest of Tensors, it is a
+    nest of such. `mode` is "forward" (one pass an input element), "reverse" (one an output
+    element) or "auto", whichever is fewer.
 
     >>> import unitensor as ut
     >>> ut.jacobian(lambda x: x * x)(ut.asarray([1.0, 2.0])).tolist()
@@ -325,48 +373,64 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto")
         numbers = _chosen(args, argnums, "jacobian")
         chosen = [args[n] for n in numbers]
         xs = [_variable(x, "jacobian") for tree in chosen for x in leaves(tree)]
+        out: list[Any] = [None]
 
-        def flat(*values: Any) -> Any:
+        def flat(*values: Any) -> list[Tensor]:
             it = iter(values)
             changed = list(args)
             for n in numbers:
                 changed[n] = tree_map(lambda _: next(it), args[n])
-            y = f(*changed, **kwargs)
-            if not isinstance(y, scope["Tensor"]):
-                raise TypeError(f"jacobian: the function returned {type(y).__name__}; expected a Tensor")
-            return y
+            out[0] = f(*changed, **kwargs)
+            return _results(out[0], "jacobian")
 
         forward = mode == "forward"
         if not forward:
-            y, pull = vjp(flat, *xs)
-            forward = mode == "auto" and sum(x.size for x in xs) < y.size
-        found = _forward_columns(flat, xs) if forward else _reverse_rows(y, pull, xs)
-        return _as_trees(found, chosen, argnums)
+            ys, pull = vjp(flat, *xs)
+            forward = mode == "auto" and sum(x.size for x in xs) < sum(y.size for y in ys)
+        rows = iter(_forward_columns(flat, xs) if forward else _reverse_rows(ys, pull, xs))
+        return tree_map(lambda _: _as_trees(next(rows), chosen, argnums), out[0])
 
     return transformed
 
 
-def _reverse_rows(y: Tensor, pull: Callable[..., Any], xs: list[Tensor]) -> list[Tensor]:
+def _reverse_rows(ys: list[Tensor], pull: Callable[..., Any], xs: list[Tensor]) -> list[list[Tensor]]:
+    """The derivatives of each result in each input, a pass an output element."""
     tensors = scope["tensors"]
-    rows = [pull(unit) for unit in _basis(y)]
-    if not rows:
-        return [tensors.reshape(tensors.zeros_like(x.detach()), (*y.shape, *x.shape)) for x in xs]
-    stacked = [tensors.stack([row[i] for row in rows]) for i in range(len(xs))]
-    return [surface(tensors, j).reshape((*y.shape, *x.shape)) for j, x in zip(stacked, xs)]
-
-
-def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[Tensor]:
-    tensors = scope["tensors"]
+    nothing = [tensors.zeros_like(y.detach()) for y in ys]
     found = []
-    for i, x in enumerate(xs):
-        columns = [jvp(lambda v, i=i: f(*xs[:i], v, *xs[i + 1 :]), (x,), (unit,))[1] for unit in _basis(x)]
-        if columns:
-            made = tensors.stack(columns, axis=-1)
-            found.append(made.reshape((*made.shape[:-1], *x.shape)))
-        else:
-            y = f(*xs)
-            found.append(tensors.reshape(tensors.zeros_like(x.detach()), (*y.shape, *x.shape)))
+    for k, y in enumerate(ys):
+        rows = [pull([*nothing[:k], unit, *nothing[k + 1 :]]) for unit in _basis(y)]
+        if not rows:
+            found.append([_zeros(y, x, x) for x in xs])
+            continue
+        made = [surface(tensors, tensors.stack([row[i] for row in rows])) for i in range(len(xs))]
+        found.append([j.reshape((*y.shape, *x.shape)) for j, x in zip(made, xs)])
     return found
+
+
+def _zeros(y: Tensor, x: Tensor, like: Tensor) -> Tensor:
+    """The derivatives of a result in an input, one of which has no elements."""
+    shape = (*y.shape, *x.shape)
+    return scope["tensors"].zeros(shape, dtype=like.dtype, device=like.device)  # type: ignore[no-any-return]  # untyped
+
+
+def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[list[Tensor]]:
+    """The derivatives of each result in each input, a pass an input element."""
+    tensors = scope["tensors"]
+    found: list[list[Tensor]] = []
+    for i, x in enumerate(xs):
+
+        def along(v: Tensor, i: int = i) -> Any:
+            return f(*xs[:i], v, *xs[i + 1 :])
+
+        columns = [jvp(along, (x,), (unit,))[1] for unit in _basis(x)]
+        if columns:
+            stacked = [tensors.stack([c[k] for c in columns], axis=-1) for k in range(len(columns[0]))]
+            made = [j.reshape((*j.shape[:-1], *x.shape)) for j in stacked]
+        else:
+            made = [_zeros(y, x, y) for y in f(*xs)]
+        found.append(made)
+    return [list(of_one) for of_one in zip(*found)]
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
