@@ -263,7 +263,7 @@ class NumpyBackend(Backend):
         """Mended: infinity // 2 is NaN in NumPy, not infinity, and 1 // -infinity is -1, not -0."""
         if x1.dtype.kind in "iub" and x2.dtype.kind in "iub":
             return np.floor_divide(x1, x2)
-        if np.isfinite(x1).all() and np.isfinite(x2).all():
+        if _all_finite(x1) and _all_finite(x2):
             return np.floor_divide(x1, x2)
         with np.errstate(invalid="ignore"):
             infinite = np.isinf(x1) | np.isinf(x2)
@@ -325,6 +325,12 @@ class NumpyBackend(Backend):
         if rtol is None:
             rtol = max(x.shape[-2:]) * np.finfo(x.dtype).eps
         return np.linalg.pinv(x, rtol=rtol.real if isinstance(rtol, np.ndarray) else rtol)
+
+
+def _all_finite(x: Any) -> bool:
+    finite = np.isfinite(x)
+    # A few bytes are searched faster than `all` starts.
+    return b"\0" not in finite.tobytes() if finite.size < 1000 else bool(finite.all())
 
 
 def _saturate(x: Any, dtype: Any) -> Any:

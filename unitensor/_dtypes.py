@@ -125,6 +125,7 @@ complex64, complex128 = (_BY_NAME[name] for name in KINDS["complex floating"])
 STANDARD = tuple(d for d in _BY_NAME.values() if d.name not in ("float16", "bfloat16"))
 INEXACT = frozenset(KINDS["floating"])
 
+_BY_NUMPY = {d.dtype: d for d in _BY_NAME.values() if d is not bfloat16}
 _PYTHON: dict[Any, DType] = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 
@@ -144,9 +145,11 @@ def _find(spec: Any) -> DType | None:
         found = _BY_NAME.get(spec)
         # NumPy's short codes: f8, <i4, ?.
         return _BY_NAME.get(_numpy_name(spec)) if found is None and len(spec) <= 3 else found
+    if isinstance(spec, np.dtype):
+        return _BY_NUMPY.get(spec) or _BY_NAME.get(spec.name)
     if isinstance(spec, type):
         return _PYTHON.get(spec) or _BY_NAME.get(_numpy_name(spec))
-    if spec is None or (hasattr(spec, "shape") and not isinstance(spec, np.dtype)):
+    if spec is None or hasattr(spec, "shape"):
         return None
     name = getattr(spec, "name", None)
     if not isinstance(name, str):

@@ -50,15 +50,23 @@ def home(device: Any, name: str) -> tuple[RawNamespace, Any]:
 def _make(name: str, shape: Any, dtype: Any, device: Any, *values: Any) -> Tensor:
     xp, raw = home(device, name)
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
+    if type(shape) is not tuple:
+        shape = (shape,) if hasattr(shape, "__index__") else _lengths(name, shape)
+    for n in shape:
+        if type(n) is not int or n < 0:
+            shape = _lengths(name, shape)
+    data = getattr(xp, name)(shape, *values, dtype=raw_dtype, device=raw)
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+
+
+def _lengths(name: str, shape: Any) -> tuple[int, ...]:
     try:
-        lengths = (shape,) if hasattr(shape, "__index__") else tuple(shape)
-        shape = tuple(operator.index(n) for n in lengths)
+        lengths = tuple(operator.index(n) for n in shape)
     except TypeError:
         raise TypeError(f"{name}: shape is {shape!r}; expected an integer or a tuple of integers") from None
-    if any(n < 0 for n in shape):
-        raise ValueError(f"{name}: shape {shape} has a negative length")
-    make = getattr(xp, name)
-    return scope["wrap"](make(shape, *values, dtype=raw_dtype, device=raw), xp, None)  # type: ignore[no-any-return]
+    if any(n < 0 for n in lengths):
+        raise ValueError(f"{name}: shape {lengths} has a negative length")
+    return lengths
 
 
 def _length(name: str, what: str, n: Any) -> int:
