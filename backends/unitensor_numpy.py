@@ -22,13 +22,15 @@ _BITS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): n
 NO_ORDER = "complex numbers have no order"
 
 
-def _ordered1(f: Callable[..., Any]) -> Callable[..., Any]:
+def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
     def ordered(x: Any, /, **options: Any) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
         if x.dtype.kind == "c":
             raise TypeError(NO_ORDER)
         return f(x, **options)
 
+    if reason:
+        ordered.__doc__ = f"Mended: {reason}"
     return ordered
 
 
@@ -242,8 +244,10 @@ class NumpyBackend(Backend):
     searchsorted = staticmethod(_ordered2(np.searchsorted))
     argmax = staticmethod(_ordered1(np.ndarray.argmax))
     argmin = staticmethod(_ordered1(np.ndarray.argmin))
-    sort = staticmethod(_ordered1(compat.sort))
-    argsort = staticmethod(_ordered1(compat.argsort))
+    sort = staticmethod(_ordered1(compat.sort, "NumPy has no descending order, and one of complex numbers."))
+    argsort = staticmethod(
+        _ordered1(compat.argsort, "NumPy has no descending order, and one of complex numbers.")
+    )
 
     def max(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""

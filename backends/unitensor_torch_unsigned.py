@@ -90,6 +90,10 @@ def _from_float(r: Any, dtype: Any) -> Any:
 
 def mended(f: Function, call: Any, *, on_complex: bool = False) -> Any:
     """A function beside torch's own f, which the front end calls directly on all ordinary dtypes."""
+    call.__doc__ = call.__doc__ or (
+        "Mended: torch has no kernel for some of unsigned 16, 32 and 64 bits, half precision and booleans"
+        + (", and differs at complex special values." if on_complex else ".")
+    )
     call.ordinary = f
     call.odd = HALF | SIGNED.keys() | {torch.bool} | (COMPLEX if on_complex else frozenset())
     return staticmethod(call)

@@ -70,10 +70,10 @@ def _lengths(name: str, shape: Any) -> tuple[int, ...]:
 
 
 def _length(name: str, what: str, n: Any) -> int:
-    n = operator.index(n)
-    if n < 0:
-        raise ValueError(f"{name}: {what} is {n}; expected 0 or more")
-    return n
+    length: int = operator.index(n)
+    if length < 0:
+        raise ValueError(f"{name}: {what} is {length}; expected 0 or more")
+    return length
 
 
 def zeros(

@@ -1,0 +1,21 @@
+"""The pages that are written from the code."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+from unitensor._op import table
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_page_of_the_standard_has_every_function() -> None:
+    written = set(
+        re.findall(r"^\| `([a-z0-9_.]+)` \|", (DOCS / "standard.md").read_text(encoding="utf-8"), re.M)
+    )
+    functions = runpy.run_path(str(DOCS / "make_tables.py"))["standard_functions"]()
+    assert written == set(functions)
+    standard = {path for path, made in table.items() if made.public and made.module in ("", "linalg", "fft")}
+    assert standard <= written
