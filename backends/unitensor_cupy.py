@@ -148,14 +148,13 @@ class CupyBackend(Backend):
             raise BufferError("copy=False, but the memory is on another device")
         return moved.copy() if copy and moved is made and on_gpu else moved
 
-    def to_dlpack(
-        self, a: Any, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
-    ) -> Any:
+    def to_dlpack(self, a: Any, **options: Any) -> Any:
         # CuPy 13 knows stream alone; the standard lets it give an older version than asked for.
-        if dl_device is not None and (int(dl_device[0]), int(dl_device[1])) != (2, a.device.id):
-            if copy is False or int(dl_device[0]) != 1:
-                raise BufferError(f"memory of GPU {a.device.id} must be copied to DLPack device {dl_device}")
-            return a.get().__dlpack__(max_version=max_version)
+        wanted, copy, stream = options.get("dl_device"), options.get("copy"), options.get("stream")
+        if wanted is not None and (int(wanted[0]), int(wanted[1])) != (2, a.device.id):
+            if copy is False or int(wanted[0]) != 1:
+                raise BufferError(f"memory of GPU {a.device.id} must be copied to DLPack device {wanted}")
+            return a.get().__dlpack__(max_version=options.get("max_version"))
         a = a.copy() if copy else a
         return a.__dlpack__() if stream is None else a.__dlpack__(stream=stream)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -58,11 +59,59 @@ def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
     return plain, shadow[plain].shape
 
 
+@jax.jit
+def _int_pow(x1: Any, x2: Any) -> Any:
+    """Integer powers modulo the width of the dtype; XLA looks at a few bits of the exponent only."""
+
+    def step(_: Any, state: Any) -> Any:
+        power, base, left = state
+        return jnp.where(left & 1, power * base, power), base * base, left >> 1
+
+    base, left = jnp.broadcast_arrays(x1, x2)
+    return lax.fori_loop(0, x1.dtype.itemsize * 8, step, (jnp.ones_like(base), base, left))[0]
+
+
+def _matrix(x: Any) -> Any:
+    """A vector repeated as the rows of a square matrix, as NumPy has it in tril and triu."""
+    return jnp.broadcast_to(x, (x.shape[0], x.shape[0])) if x.ndim == 1 else x
+
+
+def _matrices(x: Any) -> Any:
+    if x.ndim < 2:
+        raise np.linalg.LinAlgError(f"{x.ndim}-dimensional array given; expected two axes or more")
+    return x
+
+
+def _square(x: Any) -> Any:
+    if _matrices(x).shape[-1] != x.shape[-2]:
+        raise np.linalg.LinAlgError(f"shape {x.shape} given; the last two axes must be of one length")
+    return x
+
+
+def _unbounded(x: Any) -> Any:
+    return ~jnp.isfinite(x)
+
+
+def _refuse(x: Any, wrong: Callable[[Any], Any], message: str) -> None:
+    """Raise where some elements are wrong; inside a traced function there is nothing to look at."""
+    if not isinstance(x, jax.core.Tracer) and bool(wrong(x).any()):
+        raise np.linalg.LinAlgError(message)
+
+
+def _solved(x: Any, solution: Any) -> Any:
+    """A solution of equations in x, unless x is singular."""
+    if not isinstance(solution, jax.core.Tracer) and bool(_unbounded(solution).any()):
+        pivots = jnp.diagonal(lax.linalg.lu(x)[0], axis1=-2, axis2=-1)
+        _refuse(pivots, lambda p: p == 0, "Singular matrix")
+    return solution
+
+
 def _complex(name: str) -> Any:
     """A function of one array: JAX's own for reals, mended for complex numbers."""
     plain, other = getattr(jnp, name), getattr(mended, name)
 
     def call(self: JaxBackend, x: Any, /) -> Any:
+        """Mended: XLA's differs at complex infinities, NaN and signed zeros."""
         return other(x) if x.dtype.kind == "c" else plain(x)
 
     return call
@@ -92,6 +141,19 @@ def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
 
 
+def _created(name: str) -> Callable[..., Any]:
+    """A creation function, on the CPU NumPy's: XLA would compile a program for every new shape."""
+    by_numpy, by_jax = getattr(np, name), getattr(jnp, name)
+
+    def create(self: JaxBackend, *args: Any, device: Any = None, **options: Any) -> Any:
+        device = self._default() if device is None else device
+        if device.platform != "cpu":
+            return by_jax(*args, device=device, **options)
+        return jax.device_put(by_numpy(*args, **options), device)
+
+    return create
+
+
 class JaxBackend(Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
@@ -116,7 +178,11 @@ class JaxBackend(Backend):
         return np.asarray(a)
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
-        return jax.device_put(a, device)
+        # A copy, because JAX would share memory that the user can write to, or not, as it happens.
+        return jnp.array(a, copy=True, device=device)
+
+    def join_complex(self, real: Any, imag: Any) -> Any:
+        return jax.lax.complex(real, imag)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
         return jnp.from_dlpack(obj, device=device, copy=copy)
@@ -136,6 +202,11 @@ class JaxBackend(Backend):
     def raw_devices(self) -> list[Any]:
         return self._all
 
+    def _default(self) -> Any:
+        """Where JAX puts new arrays: `jax.default_device` may say otherwise than the first device."""
+        chosen = jax.config.jax_default_device
+        return chosen if isinstance(chosen, jax.Device) else self._all[0]
+
     def raw_device_of(self, a: Any) -> Any:
         if isinstance(a, jax.core.Tracer):
             return self._all[0]
@@ -144,6 +215,12 @@ class JaxBackend(Backend):
     def device_name(self, raw: Any) -> str:
         alone = raw.platform == "cpu" and sum(d.platform == "cpu" for d in self._all) == 1
         return "cpu" if alone else f"{raw.platform}:{raw.id}"
+
+    zeros = _created("zeros")
+    ones = _created("ones")
+    empty = _created("empty")
+    full = _created("full")
+    eye = _created("eye")
 
     # Reading and writing ---------------------------------------------------------------------------
     #
@@ -156,9 +233,11 @@ class JaxBackend(Backend):
         return x[_checked(x, key)[0]]
 
     def take(self, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
+        """Mended: JAX fills in or clips where an index is out of range."""
         return self.getitem(x, (slice(None),) * (0 if axis is None else axis % x.ndim) + (indices,))
 
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+        """Mended: JAX fills in or clips where an index is out of range."""
         if not isinstance(indices, jax.core.Tracer):
             np.zeros(x.shape[axis], np.int8)[np.asarray(indices)]
         return jnp.take_along_axis(x, indices, axis=axis)
@@ -204,23 +283,58 @@ class JaxBackend(Backend):
     acosh = _complex("acosh")
     atanh = _complex("atanh")
     abs = _complex("abs")
-    reciprocal = _complex("reciprocal")
 
     def sign(self, x: Any, /) -> Any:
+        """Mended: XLA keeps the sign of -0, and its complex sign is NaN at infinities."""
         if x.dtype.kind == "c":
             return mended.sign(x)
         return jnp.sign(x) + 0 if x.dtype.kind in "fV" else jnp.sign(x)
 
     def floor_divide(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: JAX follows Python at infinities, and divides integers by zero in its own way."""
         return _float_divmod(x1, x2)[0] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[0]
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: JAX differs at infinities and signed zeros, and for integers at zero."""
         return _float_divmod(x1, x2)[1] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[1]
 
+    def divide(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: XLA's complex quotient overflows, and is NaN at infinities."""
+        return mended.divide(x1, x2) if x1.dtype.kind == "c" else jnp.divide(x1, x2)
+
+    def reciprocal(self, x: Any, /) -> Any:
+        """Mended: JAX has none of integers, and its complex one is NaN at infinities."""
+        return mended.reciprocal(x) if x.dtype.kind == "c" else jnp.divide(1, x)
+
     def pow(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: XLA looks at a few bits of integer exponents only, and loses complex special cases."""
+        if x1.dtype.kind == "c":
+            return mended.pow(x1, x2)
+        if x1.dtype.kind not in "iu":
+            return jnp.pow(x1, x2)
         if x2.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and bool((x2 < 0).any()):
             raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
-        return jnp.pow(x1, x2)
+        return _int_pow(x1, x2)
+
+    def hypot(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: JAX's overflows in half precision."""
+        if x1.dtype.itemsize > 2:
+            return jnp.hypot(x1, x2)
+        return jnp.hypot(x1.astype(jnp.float32), x2.astype(jnp.float32)).astype(x1.dtype)
+
+    def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        """Mended: JAX casts complex to real numbers."""
+        if x.dtype.kind == "c" and np.dtype(dtype).kind in "fiuV":
+            raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
+        return jnp.astype(x, dtype, copy=copy, device=device)
+
+    def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Mended: of complex numbers JAX looks at the real parts."""
+        return jnp.all(x != 0 if x.dtype.kind == "c" else x, axis=axis, keepdims=keepdims)
+
+    def any(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        """Mended: of complex numbers JAX looks at the real parts."""
+        return jnp.any(x != 0 if x.dtype.kind == "c" else x, axis=axis, keepdims=keepdims)
 
     # Other functions ----------------------------------------------------------------------------------
 
@@ -232,12 +346,83 @@ class JaxBackend(Backend):
     def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
         return jnp.searchsorted(x1, x2, side=side, sorter=sorter).astype(jnp.int64)
 
-    def cumulative_prod(
-        self, x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-    ) -> Any:
+    def cumulative_sum(self, x: Any, /, **options: Any) -> Any:
+        return jnp.cumulative_sum(x if x.ndim else x.reshape(1), **options)
+
+    def cumulative_prod(self, x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
         if dtype is None and x.dtype.kind in "biu":
             dtype = jnp.uint64 if x.dtype.kind == "u" else jnp.int64
-        return jnp.cumulative_prod(x, axis=axis, dtype=dtype, include_initial=include_initial)
+        return jnp.cumulative_prod(x if x.ndim else x.reshape(1), dtype=dtype, **options)
+
+    def tril(self, x: Any, /, *, k: int = 0) -> Any:
+        return jnp.tril(_matrix(x), k)
+
+    def triu(self, x: Any, /, *, k: int = 0) -> Any:
+        return jnp.triu(_matrix(x), k)
+
+    # Linear algebra: NumPy raises, where JAX gives NaN; and reads the lower triangle alone ------------
+
+    def linalg_cholesky(self, x: Any, /, *, upper: bool = False) -> Any:
+        lower = lax.linalg.cholesky(_square(x), symmetrize_input=False)
+        _refuse(lower, jnp.isnan, "Matrix is not positive definite")
+        return jnp.conj(jnp.matrix_transpose(lower)) if upper else lower
+
+    def linalg_eigh(self, x: Any, /) -> Any:
+        vectors, values = lax.linalg.eigh(_square(x), symmetrize_input=False)
+        return values, vectors
+
+    def linalg_eigvalsh(self, x: Any, /) -> Any:
+        return self.linalg_eigh(x)[0]
+
+    def linalg_eig(self, x: Any, /) -> Any:
+        _refuse(_square(x), _unbounded, "Array must not contain infs or NaNs")
+        return self._on_cpu(jnp.linalg.eig, x)
+
+    def linalg_eigvals(self, x: Any, /) -> Any:
+        _refuse(_square(x), _unbounded, "Array must not contain infs or NaNs")
+        return self._on_cpu(jnp.linalg.eigvals, x)
+
+    def _on_cpu(self, f: Callable[..., Any], x: Any) -> Any:
+        """Eigenvalues of general matrices, which XLA finds on the CPU alone."""
+        if isinstance(x, jax.core.Tracer) or x.device.platform == "cpu":
+            return f(x)
+        return jax.device_put(f(jax.device_put(x, jax.devices("cpu")[0])), x.device)
+
+    def linalg_inv(self, x: Any, /) -> Any:
+        return _solved(_square(x), jnp.linalg.inv(x))
+
+    def linalg_solve(self, x1: Any, x2: Any, /) -> Any:
+        return _solved(_square(x1), jnp.linalg.solve(x1, x2))
+
+    def linalg_matrix_power(self, x: Any, n: int, /) -> Any:
+        if n >= 0:
+            return jnp.linalg.matrix_power(_square(x), n)
+        return jnp.linalg.matrix_power(self.linalg_inv(x), -n)
+
+    def linalg_det(self, x: Any, /) -> Any:
+        return jnp.linalg.det(_square(x))
+
+    def linalg_slogdet(self, x: Any, /) -> Any:
+        return jnp.linalg.slogdet(_square(x))
+
+    def linalg_svd(self, x: Any, /, *, full_matrices: bool = True) -> Any:
+        u, s, vh = jnp.linalg.svd(_matrices(x), full_matrices=full_matrices)
+        _refuse(s, jnp.isnan, "SVD did not converge")
+        return u, s, vh
+
+    def linalg_svdvals(self, x: Any, /) -> Any:
+        s = jnp.linalg.svdvals(_matrices(x))
+        _refuse(s, jnp.isnan, "SVD did not converge")
+        return s
+
+    def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
+        inverse = jnp.linalg.pinv(_matrices(x), rtol=rtol)
+        _refuse(inverse, jnp.isnan, "SVD did not converge")
+        return inverse
+
+    def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
+        _refuse(_matrices(x), jnp.isnan, "SVD did not converge")
+        return jnp.linalg.matrix_rank(x, rtol=rtol).astype(jnp.int64)
 
 
 backend = JaxBackend

@@ -43,7 +43,7 @@ class Backend:
     numpy_rules: whether the engine's own promotion is NumPy 2's, so that no cast is needed.
     mutable: whether its arrays can be written to.
     shares_views: whether its slices and transposes are views that share memory.
-    copies_some_views: whether some ops that give views make copies here (`flip` on PyTorch).
+    counts_holders: whether a view holds a reference to the array whose memory it views, as NumPy's do.
     install: the command that installs the engine.
     """
 
@@ -53,7 +53,7 @@ class Backend:
     numpy_rules: bool = False
     mutable: bool = True
     shares_views: bool = True
-    copies_some_views: bool = False
+    counts_holders: bool = False
     install: str = ""
 
     def __init__(self) -> None:
@@ -124,14 +124,9 @@ class Backend:
 
     # Views and writing -----------------------------------------------------------------
 
-    @property
-    def writes_natively(self) -> bool:
-        """Whether a write through any view shows in the others without our help."""
-        return self.mutable and self.shares_views and not self.copies_some_views
-
     def shares_memory(self, op: str, options: Any, a: Any, view: Any) -> bool:
         """Whether a view that an op made of `a` really shares its memory on this engine."""
-        return self.shares_views
+        return self.shares_views and (op != "reshape" or self.storage(view) == self.storage(a))
 
     def storage(self, a: Any) -> Any:
         """A hashable mark of the memory that an array lies in, the same for its views."""
@@ -141,6 +136,15 @@ class Backend:
         """Write `a[key] = value`; returns the written array (a new one if arrays are immutable)."""
         a[key] = value
         return a
+
+    def join_complex(self, real: Any, imag: Any) -> Any:
+        """The complex array of a real and an imaginary part."""
+        import numpy as np
+
+        x, y = self.to_numpy(real), self.to_numpy(imag)
+        joined = np.empty(x.shape, np.result_type(x.dtype, np.complex64))
+        joined.real, joined.imag = x, y
+        return self.from_numpy(joined, self.raw_device_of(real))
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
         """A new array like `a` with `value` added at `key`, repeated indices included."""

@@ -20,7 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator, ExitStack
 from contextvars import ContextVar, Token
 from heapq import heappop, heappush, heapreplace
+from itertools import accumulate as accumulate_sums
 from itertools import count
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from numpy import errstate
@@ -198,9 +200,21 @@ def _named(name: str, env: dict[str, Any], out: Any, i: int) -> Any:
     if name == "i":
         return i
     if name == "shapes":
-        return [a.shape for a in env["arrays"]]
+        env["shapes"] = Shapes(a.shape for a in env["arrays"])  # one for the rules of all inputs
+        return env["shapes"]
     array, _, fact = name.rpartition("_")
     return getattr(env[array], fact)
+
+
+class Shapes(list[Any]):
+    """The shapes of a sequence of arrays, and where each would begin if they were joined."""
+
+    def starts(self, axis: int | None) -> list[int]:
+        """The offsets along an axis, or of the flattened arrays; worked out once."""
+        if not hasattr(self, "_starts"):
+            sizes = (prod(s) if axis is None else s[axis] for s in self)
+            self._starts = list(accumulate_sums(sizes, initial=0))
+        return self._starts
 
 
 def fit_rule(xp: Any, g: Any, residual: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _graph, _writing
+from . import _graph, _views, _writing
 from ._backend import current_backend, find_device, load_backend
-from ._backward import add_hook, backward, move_node
+from ._backward import Hook, add_hook, backward, move_node
 from ._devices import Device
 from ._dtypes import DType, as_dtype, is_inexact
 from ._errors import describe
@@ -28,6 +29,8 @@ from ._ops import (
     utility,
 )
 
+from ._writing import ALONE
+
 if TYPE_CHECKING:
     from types import EllipsisType
 
@@ -44,15 +47,16 @@ class Tensor:
     and the functions of the namespace as methods.
     """
 
-    # `_base` and `_views` are set in views only; there is no `__getattr__` to give them defaults,
-    # because one would slow down every look-up.
+    # `_base`, `_views` and `_outside` are set where views and writing need them; there is no
+    # `__getattr__` to give them defaults, because one would slow down every look-up.
 
-    __slots__ = ("__weakref__", "_base", "_data", "_node", "_views", "_xp")
+    __slots__ = ("__weakref__", "_base", "_data", "_node", "_outside", "_views", "_xp")
 
     _data: Any
     _node: Any
     _xp: RawNamespace
     _base: Any
+    _outside: bool
     _views: Any
 
     __array_ufunc__ = None
@@ -224,7 +228,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same data without a history; shares memory."""
         out = _wrap(self._data, self._xp, None)
-        _writing.add_view(out, self, None, None)
+        _views.add_view(out, self, None, None)
         return out
 
     def zero_grad(self) -> None:
@@ -232,18 +236,22 @@ class Tensor:
         if self._node is not None and self._node[2] is LEAF:
             self._node[4] = None
 
-    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> None:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:
         """Call a function with this Tensor's gradient; what it returns, unless None, replaces it.
+
+        On a leaf that is what a backward pass is about to add to `grad`; on another Tensor, what
+        comes back from all that is computed from it from then on. `remove()` of what is returned
+        takes the hook off.
 
         >>> import unitensor as ut
         >>> x = ut.tensor(2.0, requires_grad=True)
         >>> y = x * 3
-        >>> y.register_hook(lambda g: g * 10)
+        >>> hook = y.register_hook(lambda g: g * 10)
         >>> y.backward()
         >>> x.grad.item()
         30.0
         """
-        add_hook(self, hook)
+        return add_hook(self, hook)
 
     # Leaving the Tensor -------------------------------------------------------------------------
 
@@ -261,10 +269,12 @@ class Tensor:
         array([1., 1.])
         """
         self._leave("numpy()")
+        _writing.show_outside(self)
         return self._xp.backend.to_numpy(self._data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._leave("conversion to a NumPy array")
+        _writing.show_outside(self)
         array = self._xp.backend.to_numpy(self._data)
         if dtype is not None and array.dtype != np.dtype(dtype):
             if copy is False:
@@ -338,6 +348,7 @@ class Tensor:
         copy: bool | None = None,
     ) -> Any:
         self._leave("__dlpack__")
+        _writing.show_outside(self)
         return self._xp.backend.to_dlpack(
             self._data, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )
@@ -424,27 +435,47 @@ class Tensor:
 
     def __getitem__(self, key: Any, /) -> Tensor:
         xp = self._xp
-        if type(key) is not int and type(key) is not slice:
+        kind = type(key)
+        if kind is not int and kind is not slice:
             key = indexing.plain_key(self, key)
         try:
             r = xp.getitem(self._data, key)
         except Exception as error:
             raise indexing.explain_key(self, key, error) from error
         out = Tensor()
-        out._data = r if type(r) is xp.array else xp.as_array(r)
         out._xp = xp
-        basic = type(key) is int or type(key) is slice or indexing.is_basic(key)
         node = self._node
         if node is None:
             out._node = None
         else:
-            env = {"x": self._data, "key": key}
-            out._node = _graph.record(indexing.GETITEM, xp, env, (node,), r)
-        if basic:
-            _writing.add_view(out, self, indexing.GETITEM, {"key": key})
+            out._node = _graph.record(indexing.GETITEM, xp, {"x": self._data, "key": key}, (node,), r)
+        if type(r) is not xp.array:
+            r = xp.as_array(r)
+        if kind is slice or (r.shape if kind is int else indexing.gives_view(key, r)):
+            out._data = r
+            shared = xp.direct or xp.backend.shares_memory("getitem", key, self._data, r)
+            _views.note(out, self, indexing.GETITEM, key, shared)
+        elif xp.direct or r.shape or not xp.backend.mutable:
+            out._data = r
+        else:  # a single element is its value, not a view
+            out._data = xp.asarray(r, copy=True)
         return out
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
+        kind = type(value)
+        if (
+            self._node is None
+            and (kind is float or kind is int)
+            and self._xp.direct
+            and getrefcount(self._data) == ALONE
+            and (type(key) is int or type(key) is slice)
+            and self._data.base is None
+        ):
+            try:
+                self._data[key] = value
+            except Exception:  # worded by the long way, which fails in the same way
+                _writing.write(self, key, value)
+            return
         _writing.write(self, key, value)
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -709,7 +740,11 @@ def _move(x: Tensor, device: Device) -> Tensor:
     if target is source:
         data = source.to_device(x._data, device.raw)
     else:
-        data = target.import_array(source, x._data, device.raw)
+        # What moves has its own memory: two engines must never write to the same.
+        data = x._xp.asarray(x._data, copy=True) if source.mutable else x._data
+        data = target.import_array(source, data, device.raw)
+        if target.mutable and not source.mutable:
+            data = target.namespace.asarray(data, copy=True)
     out = _wrap(data, target.namespace, None)
     if x._node is not None and (not scope["special"] or _graph.is_grad_enabled()):
         out._node = move_node(x, out)

@@ -1,25 +1,24 @@
-"""Views and writing: NumPy's semantics on every engine, with gradients.
+"""Writing: NumPy's semantics on every engine, with gradients.
 
-A view knows its parent, the op that made it, and whether it shares the parent's memory; a
-parent knows its views by weak reference. A write goes to the memory that all share, or, on an
-engine that shares none, to the root of the family, from which the other views are made anew.
-With gradients the root's node becomes that of a `put`, and its views' nodes follow.
+An unrecorded write goes to the memory of the written Tensor, and to views that do not share it.
+A recorded one gives the root of the family the node of a `put`, and its views nodes of their own.
 
-Arrays that a graph saved may be overwritten. Each such write stamps the memory with a sequence
-number, and the backward pass refuses saved arrays whose stamp is newer than their node.
+A graph may have saved the memory that is written. A recorded Tensor then moves to fresh memory,
+so that the graph keeps the old. All other writes stamp the memory with a sequence number, and the
+backward pass refuses saved arrays whose stamp is newer than their node.
 """
 
 from __future__ import annotations
 
 import sys
-import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._graph import LEAF, Dual, GradientError, is_grad_enabled, new_seq, record, stamps
-from ._op import Op, scope, table
+from ._op import scope, table
+from ._views import ancestors, base_of, live_views, positions, refresh, root_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -27,117 +26,7 @@ if TYPE_CHECKING:
 _PACKAGE = __file__.rpartition("_writing")[0]
 
 
-# Views -----------------------------------------------------------------------------------------
-
-
-def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | None) -> None:
-    """Note that `out` is a view of `x`, made by an op (None: the same memory, without history)."""
-    backend = x._xp.backend
-    if op is not None:
-        if op.name == "reshape" and not _reshape_is_view(out, x, options):
-            return
-        if op.name == "imag" and x.dtype.kind != "c":
-            return
-    native = backend.shares_memory(op.name if op is not None else "", options, x._data, out._data)
-    out._base = (x, op, options, native)
-    link = weakref.ref(out)
-    try:
-        views = x._views
-    except AttributeError:
-        x._views = [link]
-        return
-    if len(views) > 8 and len(views) & (len(views) - 1) == 0:
-        views[:] = [v for v in views if v() is not None]
-    views.append(link)
-
-
-def base_of(x: Tensor) -> Any:
-    """(parent, op, options, shares memory) of a view, or None."""
-    return getattr(x, "_base", None)
-
-
-def _reshape_is_view(out: Tensor, x: Tensor, options: dict[str, Any] | None) -> bool:
-    if options is not None and options.get("copy"):
-        return False
-    if x._xp.backend.name == "numpy":
-        return np.may_share_memory(out._data, x._data)
-    return base_of(x) is None or np.may_share_memory(layout(x), layout(x).reshape(out.shape))
-
-
-def layout(x: Tensor) -> Any:
-    """A NumPy array of bytes, never touched, that lies in memory as x would under NumPy."""
-    return _along_path(x, lambda root: np.empty(root.shape, np.int8))
-
-
-def positions(x: Tensor, root: Tensor) -> Any:
-    """Where each element of a view stands in the flattened root (a NumPy array of x's shape)."""
-    size = 1
-    for n in root.shape:
-        size *= n
-    return _along_path(x, lambda _: np.arange(size).reshape(root.shape), root)
-
-
-def _along_path(x: Tensor, start: Callable[[Tensor], Any], root: Tensor | None = None) -> Any:
-    base = base_of(x)
-    if x is root or base is None:
-        return start(x)
-    parent, op, options, _ = base
-    a = _along_path(parent, start, root)
-    if op is None or op.name in ("real", "imag"):
-        return a
-    if op.name == "getitem":
-        return a[options["key"]]
-    return getattr(_numpy(), op.name)(a, **options) if not op.module else _numpy().linalg.diagonal(a, **options)
-
-
-def _numpy() -> Any:
-    from ._backend import load_backend
-
-    return load_backend("numpy").namespace
-
-
-def _root(x: Tensor, *, through_alias: bool) -> Tensor:
-    base = base_of(x)
-    while base is not None and (through_alias or base[1] is not None):
-        x = base[0]
-        base = base_of(x)
-    return x
-
-
-def _path_ops(x: Tensor) -> list[tuple[Op | None, bool]]:
-    ops = []
-    base = base_of(x)
-    while base is not None:
-        ops.append((base[1], base[3]))
-        base = base_of(base[0])
-    return ops
-
-
-def live_views(x: Tensor) -> list[Tensor]:
-    """The views of a Tensor that are still in use."""
-    found = [v() for v in getattr(x, "_views", ())]
-    return [v for v in found if v is not None]
-
-
-def _refresh(x: Tensor, recorded: bool) -> None:
-    """Make the views of a written Tensor anew: their data where not shared, their nodes if recorded."""
-    for view in live_views(x):
-        _, op, options, native = view._base
-        if not native:
-            view._data = x._data if op is None else _apply_raw(x, op, options)
-        if recorded and op is not None:
-            env = {"x": x._data, **options}
-            view._node = record(op, x._xp, env, (x._node,), view._data)
-        _refresh(view, recorded and op is not None)
-
-
-def _apply_raw(x: Tensor, op: Op, options: dict[str, Any]) -> Any:
-    function = getattr(getattr(x._xp, op.module) if op.module else x._xp, op.name)
-    args = [options[p] for p in op.positional if p in options]
-    return function(x._data, *args, **{p: options[p] for p in op.keyword_only})
-
-
-# Stamps ------------------------------------------------------------------------------------------
+# Who else holds the memory ------------------------------------------------------------------------
 
 
 class _Slot:
@@ -150,66 +39,137 @@ def _count_alone() -> int:
     return sys.getrefcount(slot._data)
 
 
-_ALONE = _count_alone()
+#: What `sys.getrefcount(x._data)` is where only x refers to its array.
+ALONE = _count_alone()
 
 
-def held_elsewhere(x: Tensor) -> bool:
-    """Whether anything but this Tensor holds its engine array: a graph, a view, a user."""
-    return sys.getrefcount(x._data) > _ALONE
+def alone(x: Tensor) -> bool:
+    """Whether nothing else can see x's memory: no view, no graph, no user of the engine's array.
+
+    Only engines whose views hold the array that they view can tell; on others it is never so.
+    """
+    return x._xp.direct and sys.getrefcount(x._data) == ALONE and x._data.base is None
+
+
+def seen_outside(root: Tensor) -> bool:
+    """Whether more than the views of a root can see its memory: from then on it must stay in place."""
+    data = root._data
+    if not root._xp.direct:
+        return root._xp.backend.is_view(data)  # type: ignore[no-any-return]  # an engine is untyped
+    members = [root]
+    for member in members:
+        members += live_views(member)
+    arrays = [id(member._data) for member in members]
+    inside = len({a for a, member in zip(arrays, members) if member._data.base is data})
+    return data.base is not None or any(
+        sys.getrefcount(member._data) - ALONE >= arrays.count(a) + (inside + 1 if a == id(data) else 0)
+        for a, member in zip(arrays, members)
+    )
+
+
+def show_outside(x: Tensor) -> None:
+    """Note that the engine's array of a view is given away: its memory must stay in place."""
+    if base_of(x) is not None:
+        root_of(x)._outside = True
 
 
 def _stamp(x: Tensor) -> None:
     """Note that x's memory was written now, and by which line of the user's program."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and (
-        frame.f_code.co_filename.startswith(_PACKAGE) or frame.f_code.co_filename.startswith("<unitensor")
-    ):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
         frame = frame.f_back
-    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    stamps[x._xp.backend.storage(x._data)] = (new_seq(), place)
+    if len(stamps) > 100_000:
+        forget_stamps()
+    stamps[x._xp.backend.storage(x._data)] = (new_seq(), f"{frame.f_code.co_filename}:{frame.f_lineno}")
     scope["last_write"] = new_seq()
 
 
-# Writing -------------------------------------------------------------------------------------------
+def forget_stamps() -> None:
+    """Drop the older half of the stamps; from then on, any array that is older counts as written."""
+    for memory in list(stamps)[: len(stamps) // 2]:
+        seq, _ = stamps.pop(memory)
+        scope["forgotten"] = max(seq, scope["forgotten"])
 
 
-def write(x: Tensor, key: Any, value: Any) -> None:
-    """`x[key] = value`."""
-    if type(value) is float and type(key) is int and x._node is None and _simple(x):
-        try:
-            x._data[key] = value
-        except IndexError as error:
-            raise _explain(x, key, error) from error
-        return
-    from ._ops.indexing import plain_key
-
-    write_plain(x, plain_key(x, key), _as_value(x, value))
+# Values ---------------------------------------------------------------------------------------------
 
 
-def _simple(x: Tensor) -> bool:
-    return (
-        not held_elsewhere(x)
-        and x._xp.backend.writes_natively
-        and base_of(x) is None
-        and not getattr(x, "_views", None)
-    )
-
-
-def _as_value(x: Tensor, value: Any) -> Tensor:
-    from ._ops.creation import asarray
+def as_value(x: Tensor, value: Any) -> Tensor:
+    """What is to be written into x as a Tensor of x's backend and dtype, cast by NumPy's rules."""
+    if isinstance(value, scope["Tensor"]):
+        if value._xp is not x._xp:
+            raise TypeError(
+                f"x[...] = y: x is on {x.backend!r}, y on {value.backend!r}; move y first: y.to(x.device)"
+            )
+    elif isinstance(value, (bool, int, float, complex, np.number, np.bool)):
+        return _as_scalar(x, value.item() if isinstance(value, np.generic) else value)
+    else:
+        value = _as_array(x, value)
+    dtype = x.dtype
+    if value.dtype is dtype:
+        return value  # type: ignore[no-any-return]  # `scope` is untyped
+    if value.dtype.kind == "c" and dtype.kind not in "cb":
+        raise TypeError(
+            f"x[...] = y: cannot write {value.dtype} into {dtype}; use y.real or y.abs(), or x.to({value.dtype})"
+        )
     from ._ops.data_types import astype
 
-    if not isinstance(value, scope["Tensor"]):
-        value = asarray(value, device=x.device)
-    elif value._xp is not x._xp:
-        raise TypeError(
-            f"x[...] = y: x is on {x.backend!r}, y on {value.backend!r}; move y first: y.to(x.device)"
+    return astype(value, dtype)
+
+
+def _as_array(x: Tensor, value: Any) -> Tensor:
+    from ._ops.creation import asarray
+
+    made = asarray(value, device=x.device)
+    if isinstance(value, (list, tuple)) and made.dtype.kind in "iu" and x.dtype.kind in "iu":
+        return asarray(value, dtype=x.dtype, device=x.device)  # refuses what does not fit
+    return made
+
+
+def _as_scalar(x: Tensor, value: Any) -> Tensor:
+    dtype = x.dtype
+    kind = dtype.kind
+    if isinstance(value, complex) and kind not in "cb":
+        raise TypeError(f"x[...] = y: cannot write complex {value} into {dtype}; use y.real or abs(y)")
+    try:
+        if kind != "c":
+            value = int(value) if kind in "iu" else bool(value) if kind == "b" else float(value)
+        data = x._xp.scalar(value, dtype, x._data)
+    except (ValueError, OverflowError) as error:
+        raise type(error)(f"x[...] = y: {error}; x is {dtype}{list(x.shape)}") from None
+    return scope["wrap"](data, x._xp, None)  # type: ignore[no-any-return]
+
+
+def host_key(x: Tensor, key: Any) -> Any:
+    """A plain key whose engine arrays are NumPy's."""
+    arrays, to_numpy = x._xp.backend.array_types, x._xp.backend.to_numpy
+    if type(key) is tuple:
+        return tuple(to_numpy(part) if isinstance(part, arrays) else part for part in key)
+    return to_numpy(key) if isinstance(key, arrays) else key
+
+
+def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
+    shape = tuple(x._data.shape)
+    if key is Ellipsis:
+        return shape
+    if type(key) is int and shape and -shape[0] <= key < shape[0]:
+        return shape[1:]
+    try:
+        return tuple(np.broadcast_to(np.zeros((), np.int8), shape)[host_key(x, key)].shape)
+    except IndexError as error:
+        raise _explain(x, key, error) from None
+
+
+def _check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
+    shape = tuple(value.shape)
+    lead = max(len(shape) - len(selected), 0)
+    fits = all(n == 1 for n in shape[:lead]) and all(
+        n in (1, m) for n, m in zip(shape[lead:][::-1], selected[::-1])
+    )
+    if not fits:
+        raise ValueError(
+            f"x[...] = y: y of shape {shape} does not broadcast to the selected shape {selected} of x{list(x.shape)}"
         )
-    if value.dtype is x.dtype:
-        return value  # type: ignore[no-any-return]  # `scope` is untyped
-    if value.dtype.kind == "c" and x.dtype.kind != "c":
-        raise TypeError(f"x[...] = y: cannot write {value.dtype} into {x.dtype}; use y.real or y.abs()")
-    return astype(value, x.dtype)
 
 
 def _explain(x: Tensor, key: Any, error: Exception) -> Exception:
@@ -218,84 +178,182 @@ def _explain(x: Tensor, key: Any, error: Exception) -> Exception:
     return explain_key(x, key, error)
 
 
+# Writing ----------------------------------------------------------------------------------------------
+
+
+def write(x: Tensor, key: Any, value: Any) -> None:
+    """`x[key] = value`."""
+    from ._ops.indexing import plain_key
+
+    key = plain_key(x, key)
+    if type(value) is not type(x) or value._xp is not x._xp or value._data.dtype != x._data.dtype:
+        value = as_value(x, value)
+    write_plain(x, key, value)
+
+
 def write_plain(x: Tensor, key: Any, value: Tensor) -> None:
     """Write a Tensor of x's dtype and backend at a key of integers, slices and engine arrays."""
-    selected = _selected_shape(x, key)
-    _check_fits(x, key, value, selected)
-    graph_root = _root(x, through_alias=False)
-    recorded = (graph_root._node is not None or x._node is not None or value._node is not None) and (
-        is_grad_enabled() or any(type(n) is Dual for n in (graph_root._node, value._node))
-    )
-    path = _path_ops(x)
-    if any(op is not None and op.name == "broadcast_to" for op, _ in path):
+    if any(op is not None and op.name == "broadcast_to" for _, op, *_ in ancestors(x)):
         raise ValueError(
             f"x[...] = y: x{list(x.shape)} is a read-only broadcast view; write to a copy: x.clone()"
         )
-    if recorded:
-        _check_recordable(x, graph_root, path)
-    node = _put_node(x, graph_root, key, value, selected) if recorded else None
-    _write_data(x, key, value, path, recorded)
-    if recorded:
-        graph_root._node = node
-    root = _root(x, through_alias=True)
-    _refresh_family(root, graph_root, recorded)
+    root = root_of(x, through_alias=False)
+    nodes = (x._node, root._node, value._node)
+    if nodes == (None, None, None) or not (is_grad_enabled() or any(type(n) is Dual for n in nodes)):
+        _write_data(x, key, value._data, fresh=False)
+        return
+    _check_recordable(x, root)
+    selected = _selected_shape(x, key)
+    _check_fits(x, value, selected)
+    _check_writeable(x)
+    node = _put_node(x, root, key, value, selected)
+    tracked = root._node is not None
+    top = root_of(x)
+    if not tracked and x._xp.backend.mutable and seen_outside(top):
+        top._outside = True
+    _write_data(x, key, value._data, fresh=tracked and not getattr(top, "_outside", False))
+    root._node = node
+    refresh(root, remake=False, nodes=True)
 
 
-def _refresh_family(root: Tensor, graph_root: Tensor, recorded: bool) -> None:
-    if not root._xp.backend.writes_natively:
-        _refresh(root, False)
-    if recorded:
-        _refresh(graph_root, True)
-
-
-def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
-    if key is Ellipsis:
-        return x.shape
-    shadow = np.broadcast_to(np.zeros((), np.int8), x.shape)
-    parts = key if type(key) is tuple else (key,)
-    to_numpy = x._xp.backend.to_numpy
-    plain = tuple(to_numpy(p) if isinstance(p, x._xp.backend.array_types) else p for p in parts)
+def _write_data(x: Tensor, key: Any, data: Any, *, fresh: bool) -> None:
+    """Write an engine array; to fresh memory, if asked, where others may see the old."""
+    xp = x._xp
+    backend = xp.backend
+    root = root_of(x)
+    unseen = not backend.mutable or (root is x and alone(x))
+    if fresh and not unseen:
+        root._data = xp.asarray(root._data, copy=True)
+        refresh(root, remake=True, nodes=False)
+        unseen = True
     try:
-        return tuple(shadow[plain].shape)
-    except IndexError as error:
-        raise _explain(x, key, error) from None
+        if all(shared for _, _, _, shared, _ in ancestors(x)) and (backend.mutable or x is root):
+            x._data = _assign(x, key, data)
+        else:
+            _assign_part(x, root, key, data)
+    except (IndexError, ValueError, TypeError, RuntimeError, OverflowError) as error:
+        _check_writeable(root)
+        _check_fits(x, data, _selected_shape(x, key))
+        raise _explain(x, key, error) from error
+    if not unseen:
+        _stamp(root)
+    if live_views(root):
+        refresh(root, remake=not backend.mutable, nodes=False)
 
 
-def _check_fits(x: Tensor, key: Any, value: Tensor, selected: tuple[int, ...]) -> None:
-    shape = value.shape
-    lead = len(shape) - len(selected)
-    if lead > 0 and any(n != 1 for n in shape[:lead]):
-        fits = False
-    else:
-        trailing = shape[max(lead, 0) :]
-        fits = all(n in (1, m) for n, m in zip(trailing[::-1], selected[::-1]))
-    if not fits:
-        raise ValueError(
-            f"x[...] = y: y of shape {shape} does not broadcast to the selected shape {selected} of x{list(x.shape)}"
-        )
+def _assign(x: Tensor, key: Any, data: Any) -> Any:
+    """Write to x's own memory, where the last of several values for one place stays."""
+    from ._ops.indexing import is_basic
+
+    xp, backend = x._xp, x._xp.backend
+    if is_basic(key):
+        if key is Ellipsis and not backend.mutable and data.shape == x._data.shape:
+            return data
+        return backend.assign(x._data, key, data)
+    if backend.mutable and backend.storage(data) == backend.storage(x._data):
+        data = xp.asarray(data, copy=True)
+    if not xp.direct:
+        where, winners = _flat_winners(x, x, key)
+        if winners is not None:
+            data = _winning(x, data, _selected_shape(x, key), winners)
+            key = _unravelled(x, where[winners])
+    return backend.assign(x._data, key, data)
 
 
-def _check_recordable(x: Tensor, graph_root: Tensor, path: list[Any]) -> None:
-    for t in (x, graph_root):
+def _assign_part(x: Tensor, root: Tensor, key: Any, data: Any) -> None:
+    """Write through a view that has memory of its own: to the root, by position."""
+    xp, backend = x._xp, x._xp.backend
+    where, winners = _flat_winners(x, root, key)
+    selected = _selected_shape(x, key)
+    _check_fits(x, data, selected)
+    if not where.size:
+        return
+    data = _winning(x, data, selected, winners)
+    if winners is not None:
+        where = where[winners]
+    part = complex_part(x)
+    if not part:
+        key = _unravelled(root, where)
+        data = xp.asarray(data, copy=True) if backend.mutable else data
+        root._data = backend.assign(root._data, key, data if key else xp.reshape(data, ()))
+        return
+    a = root._data
+    halves = {"real": xp.real(a), "imag": xp.imag(a)}
+    half = xp.asarray(halves[part], copy=True)
+    halves[part] = backend.assign(half, _unravelled(root, where), data if a.shape else xp.reshape(data, ()))
+    joined = backend.join_complex(halves["real"], halves["imag"])
+    root._data = backend.assign(a, Ellipsis, joined) if backend.mutable else joined
+
+
+def complex_part(x: Tensor) -> str:
+    """Whether x is a view of the real or the imaginary part of its complex root."""
+    part = ""
+    for parent, op, *_ in ancestors(x):
+        if op is not None and op.name in ("real", "imag") and parent.dtype.kind == "c":
+            part = op.name
+    return part
+
+
+def _winning(x: Tensor, data: Any, selected: tuple[int, ...], winners: Any) -> Any:
+    """Values laid out flat, without those that later ones overwrite."""
+    xp = x._xp
+    while len(data.shape) > len(selected):
+        data = xp.reshape(data, data.shape[1:])
+    flat = xp.reshape(xp.broadcast_to(data, selected), (-1,))
+    return flat if winners is None else xp.take(flat, _on_device(x, winners), axis=0)
+
+
+def _on_device(x: Tensor, a: Any) -> Any:
+    return x._xp.backend.from_numpy(np.ascontiguousarray(a), x._xp.backend.raw_device_of(x._data))
+
+
+def _unravelled(x: Tensor, where: Any) -> tuple[Any, ...]:
+    return tuple(_on_device(x, p) for p in np.unravel_index(where, x.shape)) if x.shape else ()
+
+
+def _flat_winners(x: Tensor, root: Tensor, key: Any) -> tuple[Any, Any]:
+    """Places in the flattened root that a write hits, and which of its values stay (None: all)."""
+    where = positions(x, root, host_key(x, key)).reshape(-1)
+    _, first = np.unique(where[::-1], return_index=True)
+    if len(first) == len(where):
+        return where, None
+    return where, np.sort(len(where) - 1 - first)
+
+
+# Recorded writes ---------------------------------------------------------------------------------------
+
+
+def _check_recordable(x: Tensor, root: Tensor) -> None:
+    for t in {id(t): t for t in (x, root, *_family(root))}.values():
         node = t._node
         if type(node) is list and node[3] is LEAF:
             raise GradientError(
                 "x[...] = y: writing in place to a leaf that requires a gradient"
-                + (" (x is a view of it)" if t is not x else "")
+                + ("" if t is x else " (x shares its memory with the leaf)")
                 + "; write inside `with ut.no_grad():`, or to a copy: x.clone()"
             )
-    if any(op is not None and op.name in ("real", "imag") for op, _ in path):
-        raise GradientError(
-            "x[...] = y: a write through a real or imaginary view is not recorded; "
-            "write to the complex Tensor itself"
-        )
+
+
+def _family(root: Tensor) -> list[Tensor]:
+    """All views of a root that are still in use, other than aliases."""
+    found, todo = [], [root]
+    while todo:
+        views = [view for view in live_views(todo.pop()) if view._base[1] is not None]
+        found += views
+        todo += views
+    return found
+
+
+def _check_writeable(x: Tensor) -> None:
+    flags = getattr(x._data, "flags", None)
+    if x._xp.backend.mutable and flags is not None and not getattr(flags, "writeable", True):
+        raise ValueError(f"x[...] = y: x{list(x.shape)} lies in read-only memory; write to a copy: x.clone()")
 
 
 def _put_node(x: Tensor, root: Tensor, key: Any, value: Tensor, selected: tuple[int, ...]) -> Any:
     """The node of the family's root once `x[key] = value` is done."""
-    from ._ops.indexing import is_basic
+    from ._ops.indexing import is_basic, take
     from ._ops.manipulation import broadcast_to, reshape
-    from ._ops.indexing import take
 
     if value.ndim > len(selected):
         value = reshape(value, value.shape[value.ndim - len(selected) :])
@@ -305,97 +363,27 @@ def _put_node(x: Tensor, root: Tensor, key: Any, value: Tensor, selected: tuple[
         return record(table["put"], xp, env, (root._node, value._node), root._data)
     where, winners = _flat_winners(x, root, key)
     value = reshape(broadcast_to(value, selected), (-1,))
-    device = xp.backend.raw_device_of(root._data)
     if winners is not None:
-        value = take(value, scope["wrap"](xp.backend.from_numpy(winners, device), xp, None))
+        value = take(value, scope["wrap"](_on_device(x, winners), xp, None), axis=0)
         where = where[winners]
-    env = {"x": root._data, "value": value._data, "key": xp.backend.from_numpy(where, device), "flat": True}
+    where = _on_device(x, where)
+    if part := complex_part(x):
+        value = _completed(value, part, root, where)
+    env = {"x": root._data, "value": value._data, "key": where, "flat": True}
     return record(table["put"], xp, env, (root._node, value._node), root._data)
 
 
-def _flat_winners(x: Tensor, root: Tensor, key: Any) -> tuple[Any, Any]:
-    """Flat places in the root that a write hits, and which writes stay (None: all)."""
-    parts = key if type(key) is tuple else (key,)
-    to_numpy = x._xp.backend.to_numpy
-    plain = tuple(to_numpy(p) if isinstance(p, x._xp.backend.array_types) else p for p in parts)
-    where = positions(x, root)[plain].reshape(-1)
-    _, first = np.unique(where[::-1], return_index=True)
-    if len(first) == len(where):
-        return where, None
-    return where, np.sort(len(where) - 1 - first)
+def _completed(value: Tensor, part: str, root: Tensor, where: Any) -> Tensor:
+    """Complex numbers of which one part is new, and the other is that of the root's elements."""
+    ops = scope["tensors"]
+    flat = ops.reshape(scope["wrap"](root._data, root._xp, root._node), (-1,))
+    old = ops.take(flat, scope["wrap"](where, root._xp, None), axis=0)
+    if part == "real":
+        return ops.astype(value, root.dtype) + ops.astype(ops.imag(old), root.dtype) * 1j  # type: ignore[no-any-return]
+    return ops.astype(ops.real(old), root.dtype) + ops.astype(value, root.dtype) * 1j  # type: ignore[no-any-return]
 
 
-def _write_data(x: Tensor, key: Any, value: Tensor, path: list[Any], recorded: bool) -> None:
-    backend = x._xp.backend
-    alone = not path and not live_views(x)
-    data = value._data
-    while len(data.shape) > len(_selected_shape(x, key)):
-        data = x._xp.reshape(data, data.shape[1:])
-    try:
-        if all(native for _, native in path) and (not path or backend.mutable):
-            if backend.mutable and held_elsewhere(x):
-                if recorded and alone and x._node is not None:
-                    x._data = x._xp.asarray(x._data, copy=True)
-                else:
-                    _stamp(x)
-            if value._data is x._data or backend.mutable and base_of(value) is not None:
-                data = x._xp.asarray(data, copy=True)
-            x._data = _assign(x, key, data)
-            return
-        root = _root(x, through_alias=True)
-        if backend.mutable:
-            _stamp(root)
-        where, winners = _flat_winners(x, root, key)
-        flat = x._xp.reshape(x._xp.broadcast_to(data, _selected_shape(x, key)), (-1,))
-        device = backend.raw_device_of(root._data)
-        if winners is not None:
-            flat = x._xp.take(flat, backend.from_numpy(winners, device), axis=0)
-            where = where[winners]
-        part = next((op.name for op, _ in path if op is not None and op.name in ("real", "imag")), "")
-        root._data = _assign_flat(root, part, backend.from_numpy(where, device), flat)
-    except (IndexError, ValueError, TypeError, RuntimeError) as error:
-        if isinstance(error, GradientError):
-            raise
-        raise _explain(x, key, error) from error
-
-
-def _assign(x: Tensor, key: Any, data: Any) -> Any:
-    """Engines other than NumPy do not say which of two writes to one place stays: the last must."""
-    from ._ops.indexing import is_basic
-
-    backend = x._xp.backend
-    if backend.name != "numpy" and not is_basic(key):
-        where, winners = _flat_winners(x, x, key)
-        if winners is not None:
-            device = backend.raw_device_of(x._data)
-            flat = x._xp.reshape(x._xp.broadcast_to(data, _selected_shape(x, key)), (-1,))
-            flat = x._xp.take(flat, backend.from_numpy(winners, device), axis=0)
-            kept = np.unravel_index(where[winners], x.shape)
-            key = tuple(backend.from_numpy(np.ascontiguousarray(k), device) for k in kept)
-            return backend.assign(x._data, key, flat)
-    return backend.assign(x._data, key, data)
-
-
-def _assign_flat(root: Tensor, part: str, where: Any, values: Any) -> Any:
-    xp, backend = root._xp, root._xp.backend
-    shape = tuple(root._data.shape)
-    a = root._data
-    if backend.mutable and not part:
-        places = np.unravel_index(backend.to_numpy(where), shape)
-        device = backend.raw_device_of(a)
-        key = tuple(backend.from_numpy(np.ascontiguousarray(p), device) for p in places)
-        return backend.assign(a, key if key else (), values if key else xp.reshape(values, ()))
-    if part and root.dtype.kind == "c":
-        real, imag = xp.asarray(xp.real(a), copy=True), xp.asarray(xp.imag(a), copy=True)
-        chosen = real if part == "real" else imag
-        flat = xp.reshape(backend.assign(xp.reshape(chosen, (-1,)), where, values), shape)
-        real, imag = (flat, imag) if part == "real" else (real, flat)
-        return xp.add(xp.astype(real, a.dtype), xp.multiply(xp.astype(imag, a.dtype), 1j))
-    flat = backend.assign(xp.reshape(a, (-1,)), where, values)
-    return xp.reshape(flat, shape)
-
-
-# In-place operators and accumulating writes -----------------------------------------------------------
+# In-place operators ------------------------------------------------------------------------------------
 
 
 def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -> Tensor:
@@ -404,25 +392,43 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
     if type(node) is list and node[3] is LEAF and is_grad_enabled():
         raise GradientError(
             f"x {symbol} y: in place on a leaf that requires a gradient; "
-            "use `with ut.no_grad():`, or x = x + y in place of it"
+            f"use `with ut.no_grad():`, or x = x {symbol[:-1]} y in place of it"
         )
     result = function(x, other)
-    if result.shape != x.shape:
+    if result is NotImplemented:
+        return result  # type: ignore[no-any-return]  # Python asks the other operand
+    if result._data.shape != x._data.shape:
         raise ValueError(f"x {symbol} y: the result has shape {result.shape}; expected x's own, {x.shape}")
-    if result.dtype is not x.dtype:
-        order = "biufc"
-        ranks = order.replace("u", "i").index
-        if ranks(result.dtype.kind.replace("u", "i")) > ranks(x.dtype.kind.replace("u", "i")):
+    if result._data.dtype != x._data.dtype:
+        if not same_kind(result.dtype, x.dtype):
             raise TypeError(
                 f"x {symbol} y: cannot keep {result.dtype} in x's {x.dtype}; write x = x {symbol[:-1]} y instead"
             )
         result = result.astype(x.dtype)
-    if node is not None and base_of(x) is None and not live_views(x) and is_grad_enabled():
-        # Nobody else sees this memory as x, so what a graph saved of it can stay.
-        x._data, x._node = result._data, result._node
-        return x
+    if base_of(x) is None and not live_views(x):
+        # Where nobody else sees this memory as x, x can move to that of the result.
+        recording = is_grad_enabled()
+        if result._node is not None and recording:
+            swap = alone(x) if node is None else not getattr(x, "_outside", False)
+        else:
+            swap = result._node is None and (node is None or not recording)
+            swap = swap and alone(x) and alone(result) and x._data.flags.writeable
+        if swap:
+            x._data = result._data
+            x._node = result._node if recording else node
+            return x
     write_plain(x, Ellipsis, result)
     return x
+
+
+def same_kind(source: Any, target: Any) -> bool:
+    """Whether NumPy lets an in-place operator keep a result of one dtype in another."""
+    if "V" in (source.kind, target.kind):
+        return source.kind in "biufV" and target.kind in "fcV"
+    return bool(np.can_cast(source.dtype, target.dtype, "same_kind"))
+
+
+# Accumulating writes -------------------------------------------------------------------------------------
 
 
 class At:
@@ -436,53 +442,70 @@ class At:
 
     def set(self, value: Any) -> None:
         """x[key] = value."""
-        write_plain(self._x, self._key, _as_value(self._x, value))
+        write_plain(self._x, self._key, as_value(self._x, value))
 
     def add(self, value: Any) -> None:
         """Add value at each place, once for each time it is named."""
         x = self._x
-        value = _as_value(x, value)
-        selected = _selected_shape(x, self._key)
-        _check_fits(x, self._key, value, selected)
-        from ._ops.manipulation import broadcast_to
-
-        spread = table["scatter_add"].function(broadcast_to(value, selected), self._key, x.shape)
-        in_place(x, spread, table["add"].function, "+=")
+        values = self._spread(value)
+        if values.size * 8 < x.size or x.dtype.kind == "b":
+            self._combine(values, "add")
+        else:
+            spread = table["scatter_add"].function(values, self._key, x.shape)
+            write_plain(x, Ellipsis, table["add"].function(x, spread))
 
     def multiply(self, value: Any) -> None:
         """Multiply each place by value, once for each time it is named."""
-        self._one_by_one(value, table["multiply"].function)
+        self._combine(self._spread(value), "multiply")
 
     def min(self, value: Any) -> None:
         """Lower each place to value, if that is smaller."""
-        self._one_by_one(value, table["minimum"].function)
+        self._combine(self._spread(value), "minimum")
 
     def max(self, value: Any) -> None:
         """Raise each place to value, if that is larger."""
-        self._one_by_one(value, table["maximum"].function)
+        self._combine(self._spread(value), "maximum")
 
-    def _one_by_one(self, value: Any, function: Callable[..., Any]) -> None:
-        """Rounds of writes to distinct places, as many as the most often named place needs."""
-        from ._ops.indexing import take
+    def _spread(self, value: Any) -> Tensor:
+        """The value in the shape that the key selects."""
         from ._ops.manipulation import broadcast_to, reshape
 
+        value = as_value(self._x, value)
+        selected = _selected_shape(self._x, self._key)
+        _check_fits(self._x, value, selected)
+        return broadcast_to(reshape(value, value.shape[max(value.ndim - len(selected), 0) :]), selected)
+
+    def _combine(self, values: Tensor, name: str) -> None:
+        """Combine the values of each place with one another, pair by pair, then with what is there."""
+        ops, function = scope["tensors"], table[name].function
         x, xp = self._x, self._x._xp
-        value = _as_value(x, value)
-        selected = _selected_shape(x, self._key)
-        _check_fits(x, self._key, value, selected)
-        where, _ = _flat_winners(x, x, self._key)
-        values = reshape(broadcast_to(value, selected), (-1,))
-        device = xp.backend.raw_device_of(x._data)
-        order = np.argsort(where, kind="stable")
-        ordered = where[order]
-        starts = np.r_[0, np.flatnonzero(np.diff(ordered)) + 1] if len(where) else np.empty(0, int)
-        rank = np.arange(len(where)) - np.repeat(starts, np.diff(np.r_[starts, len(where)]))
-        for r in range(int(rank.max()) + 1 if len(where) else 0):
-            chosen = order[rank == r]
-            part = take(values, scope["wrap"](xp.backend.from_numpy(chosen, device), xp, None))
-            places = np.unravel_index(where[chosen], x.shape)
-            key = tuple(xp.backend.from_numpy(np.ascontiguousarray(p), device) for p in places)
-            write_plain(x, key, function(x[tuple(scope["wrap"](k, xp, None) for k in key)], part))
+
+        def taken(a: Tensor, where: Any) -> Tensor:
+            return ops.take(a, scope["wrap"](_on_device(x, where), xp, None), axis=0)  # type: ignore[no-any-return]
+
+        places = positions(x, x, host_key(x, self._key)).reshape(-1)
+        order = np.argsort(places, kind="stable")
+        places, values = places[order], taken(ops.reshape(values, (-1,)), order)
+        while len(odd := _odd_of_equal(places)):
+            n = len(places)
+            source = np.arange(n)
+            source[odd - 1] = n + np.arange(len(odd))
+            values = ops.concat([values, function(taken(values, odd - 1), taken(values, odd))])
+            places, values = np.delete(places, odd), taken(values, np.delete(source, odd))
+        if x.ndim:
+            key = _unravelled(x, places)
+            write_plain(x, key, function(table["getitem"].function(x, key), values))
+        elif len(places):
+            write_plain(x, Ellipsis, function(x, ops.reshape(values, ())))
+
+
+def _odd_of_equal(places: Any) -> Any:
+    """In sorted numbers, where the second, fourth, ... of equal ones are."""
+    if not len(places):
+        return places
+    starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
+    rank = np.arange(len(places)) - np.repeat(starts, np.diff(np.r_[starts, len(places)]))
+    return np.flatnonzero(rank % 2)
 
 
 def at(x: Tensor, key: Any) -> At:
@@ -499,4 +522,4 @@ def at(x: Tensor, key: Any) -> At:
     return At(x, key)
 
 
-scope["add_view"] = add_view
+scope["forgotten"] = 0

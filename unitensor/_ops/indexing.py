@@ -20,16 +20,24 @@ if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
+BASIC = frozenset({int, slice, type(None), type(...)})
+
+
 def is_basic(key: Any) -> bool:
-    """Whether a key has only integers, slices, None and an ellipsis, so that it gives a view."""
-    parts = key if type(key) is tuple else (key,)
-    return all(
-        part is None
-        or part is Ellipsis
-        or type(part) in (int, slice)
-        or (isinstance(part, (int, np.integer)) and not isinstance(part, (bool, np.bool_)))
-        for part in parts
-    )
+    """Whether a plain key has only integers, slices, None and an ellipsis."""
+    if type(key) is not tuple:
+        return type(key) in BASIC
+    for part in key:  # noqa: SIM110 -- twice as fast as all()
+        if type(part) not in BASIC:
+            return False
+    return True
+
+
+def gives_view(key: Any, r: Any) -> bool:
+    """Whether a plain key gives a view: all basic ones do that do not name a single element."""
+    if not is_basic(key):
+        return False
+    return len(r.shape) > 0 or key is Ellipsis or (type(key) is tuple and Ellipsis in key)
 
 
 def flat_indices(xp: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -89,9 +97,25 @@ def repeat_index(repeats: Tensor, n: int) -> Tensor:
     """Which element each item of `repeat(x, repeats)` came from."""
 
 
+def _scatter_take(xp: Any, x: Any, indices: Any, shape: Any, axis: Any) -> Any:
+    return xp.scatter_add(x, (slice(None),) * axis + (indices,), shape)
+
+
+@op(
+    inputs=("x", "indices"),
+    grad={"x": lambda xp, g, indices, axis: xp.take(g, indices, axis=axis)},
+    linear="each",
+    dtypes="all",
+    promote=(),
+    public=False,
+    fallback=_scatter_take,
+)
+def scatter_take(x: Tensor, indices: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
+    """Zeros of a shape with x added where `take` reads along a non-negative axis: its adjoint."""
+
+
 def _take_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
-    lead = 0 if axis is None else axis % len(x_shape)
-    return xp.scatter_add(g, (slice(None),) * lead + (indices,), tuple(x_shape))
+    return xp.scatter_take(g, indices, tuple(x_shape), 0 if axis is None else axis % len(x_shape))
 
 
 @op(inputs=("x", "indices"), grad={"x": _take_rule}, linear="each", dtypes="all", promote=(), selects=True)
@@ -216,7 +240,7 @@ def _plain_part(x: Tensor, part: Any) -> Any:
             raise IndexError(f"index: expected integers or booleans, got {part.dtype}{list(part.shape)}")
         return part._data
     if isinstance(part, np.generic):
-        return bool(part) if part.dtype.kind == "b" else operator.index(part)
+        return bool(part) if part.dtype.kind == "b" else part.item()
     if isinstance(part, (list, range, np.ndarray)):
         array = np.asarray(part)
         if array.size == 0 and isinstance(part, list):

@@ -204,9 +204,9 @@ def _diagonal_rule(xp: Any, g: Any, x_shape: Any, offset: Any) -> Any:
     return embed_diagonal(xp, g, x_shape, offset)
 
 
-@op(module="linalg", grad={"x": _diagonal_rule}, linear="each", dtypes="all")
+@op(module="linalg", grad={"x": _diagonal_rule}, linear="each", dtypes="all", view=True)
 def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
-    """The diagonals of the matrices in the last two axes; those above for a positive offset.
+    """The diagonals of the matrices in the last two axes, as a view; those above for a positive offset.
 
     >>> import unitensor as ut
     >>> ut.linalg.diagonal(ut.asarray([[1, 2], [3, 4]])).tolist()
