@@ -29,6 +29,10 @@ Every function of the Array API standard 2025.12, with `linalg` and `fft`, and h
 - **emulated**: the engine lacks it, and unitensor computes it from other functions;
 - **front end**: decided or composed by unitensor alone, the same code on every engine.
 
+A mend that only some dtypes need is one look at the dtype elsewhere. Measured on NumPy with ten float64
+elements, the front end included: `x + y` 0.41 µs (NumPy's own 0.19), `expm1` 0.49 (0.22), `x < y` 0.61 (0.22). The one that must
+look at values is the float `floor_divide`: 1.8 µs (0.24); with a million elements it is 1 % slower than NumPy's.
+
 CuPy's plugin mends as NumPy's does; it has no column because the page is written where no GPU is.
 """
 
