@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import e as e, inf as inf, nan as nan, pi as pi
+from typing import TYPE_CHECKING as _CHECKING, Any as _Any
 
 from . import (
     _rule_namespace as _rule_namespace,  # fills the namespace that rules run on
@@ -20,9 +21,11 @@ from ._backend import (
     set_backend as set_backend,
     use_backend as use_backend,
 )
-from ._custom import checkpoint as checkpoint
-from ._custom import custom_gradient as custom_gradient
-from ._custom import detect_anomaly as detect_anomaly
+from ._custom import (
+    checkpoint as checkpoint,
+    custom_gradient as custom_gradient,
+    detect_anomaly as detect_anomaly,
+)
 from ._devices import Device as Device
 from ._dtypes import (
     DType as DType,
@@ -224,6 +227,25 @@ from ._transforms import (
     vjp as vjp,
 )
 from ._writing import at as at
+
+if _CHECKING:
+    from . import random as random
+
+#: Imported at first use, so that `import unitensor` stays light.
+_LAZY = ("random",)
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'unitensor' has no attribute {name!r}")
+    from importlib import import_module
+
+    return import_module(f"unitensor.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_LAZY]
+
 
 newaxis = None
 __array_api_version__ = "2025.12"
