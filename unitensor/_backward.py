@@ -154,7 +154,9 @@ def add_hook(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
         raise GradientError("register_hook: the Tensor does not require a gradient")
     hook = Hook(function)
     if type(node) is Dual:
-        raise GradientError("register_hook: not inside jvp")
+        raise GradientError(
+            "register_hook: forward mode has no hooks, nor have hvp and hessian, which use it"
+        )
     if node[2] is LEAF:
         node.append(hook)
     else:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from numpy import errstate
+
 from ._graph import Dual, GradientError, output_nodes, special
 from ._op import Op, Rule, scope
 
@@ -20,16 +22,23 @@ _level: ContextVar[int] = ContextVar("unitensor_level", default=0)
 
 
 class Level:
-    """One forward pass: Tensors made dual at this level carry its tangents."""
+    """One forward pass: Tensors made dual at this level carry its tangents.
+
+    NumPy's warnings of NaN and division by zero are off in it: tangents of what is not selected
+    meet them, and come to nothing.
+    """
 
     def __enter__(self) -> Level:
         self._mode = special()
         self._mode.__enter__()
         self.number = _level.get() + 1
         self._token = _level.set(self.number)
+        self._silence = errstate(divide="ignore", invalid="ignore")
+        self._silence.__enter__()
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._silence.__exit__(None, None, None)
         _level.reset(self._token)
         self._mode.__exit__()
 

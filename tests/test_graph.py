@@ -1,0 +1,604 @@
+"""The graph: deep, wide, shared by threads, freed at once; hooks, checkpoints, rules of one's own."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import threading
+import tracemalloc
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unitensor as ut
+
+MILLION = 1_000_000
+
+
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Without Python's cycle collector, so that only reference counts free anything."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+# Deep and wide ---------------------------------------------------------------------------------------
+
+
+def test_a_million_operations_differentiate() -> None:
+    x = ut.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(MILLION // 2):
+        y = y * 1.0
+        y = y + 1e-9
+    y.backward()
+    assert x.grad.item() == 1
+
+
+def test_a_long_graph_is_dropped_without_recursion() -> None:
+    x = ut.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(MILLION):
+        y = y + 1e-9
+    del y
+    y = x
+    for _ in range(100_000):
+        y = ut.sin(y) + x
+    del y
+
+
+def test_a_deep_graph_has_a_second_order() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(20_000):
+            x = x * 1.00001 + 0.0
+        return x * x
+
+    x = ut.asarray(1.0)
+    expected = 2 * 1.00001**40_000
+    np.testing.assert_allclose(ut.grad(ut.grad(f))(x).item(), expected, rtol=1e-9)
+    np.testing.assert_allclose(ut.hvp(f)(x, x).item(), expected, rtol=1e-9)
+
+
+def test_a_value_used_a_hundred_thousand_times() -> None:
+    n = 100_000
+    x = ut.tensor(2.0, requires_grad=True)
+    y = x * 1.0
+    total = y
+    for _ in range(n - 1):
+        total = total + y
+    total.backward()
+    assert x.grad.item() == n
+    x.zero_grad()
+    y = x * 1.0
+    ut.sum(ut.stack([y] * n)).backward()
+    assert x.grad.item() == n
+    x.zero_grad()
+    ut.sum(ut.concat([ut.reshape(x, (1,))] * n)).backward()
+    assert x.grad.item() == n
+
+
+def test_a_diamond_of_diamonds_is_visited_once_a_node() -> None:
+    x = ut.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(60):
+        y = y * 0.5 + y * 0.5
+    y.backward()
+    assert x.grad.item() == 1
+
+
+# Freed at once ------------------------------------------------------------------------------------------
+
+
+def test_dropping_the_result_frees_the_graph() -> None:
+    x = ut.tensor(np.ones(1000), requires_grad=True)
+    with no_collector():
+        a = ut.exp(x)
+        b = ut.sin(a)
+        arrays = [weakref.ref(a._data), weakref.ref(b._data)]
+        y = ut.where(b > 0, b * a, 0.0)
+        del a, b
+        assert all(r() is not None for r in arrays)
+        del y
+        assert all(r() is None for r in arrays)
+
+
+def test_a_backward_pass_frees_as_it_goes() -> None:
+    x = ut.tensor(np.ones(1000), requires_grad=True)
+    with no_collector():
+        a = ut.exp(x)
+        array = weakref.ref(a._data)
+        y = ut.sum(a * a)
+        del a
+        y.backward()
+        assert array() is None
+        a = ut.exp(x)
+        array = weakref.ref(a._data)
+        y = ut.sum(a * a)
+        del a
+        y.backward(retain_graph=True)
+        assert array() is not None
+        y.backward()
+        assert array() is None
+
+
+def test_only_what_rules_need_is_kept() -> None:
+    x = ut.tensor(np.ones(1000), requires_grad=True)
+    a = x * 3.0
+    b = a + 1.0
+    c = -b
+    arrays = [weakref.ref(t._data) for t in (a, b, c)]
+    y = ut.sum(c)
+    del a, b, c
+    assert all(r() is None for r in arrays)
+    y.backward()
+    assert x.grad.tolist() == [-3.0] * 1000
+
+
+PROGRAMS: dict[str, Callable[[Any], Any]] = {
+    "backward": lambda x: ut.sum(ut.exp(x) * x).backward(),
+    "create_graph": lambda x: ut.sum(ut.exp(x) * x).backward(create_graph=True),
+    "grad": lambda x: ut.grad(lambda x: ut.sum(ut.exp(x) * x))(x.detach()),
+    "third": lambda x: ut.grad(ut.grad(ut.grad(lambda x: ut.exp(x) * x)))(x.detach()[0]),
+    "hvp": lambda x: ut.hvp(lambda x: ut.sum(ut.exp(x) * x))(x.detach(), x.detach()),
+    "hessian": lambda x: ut.hessian(lambda x: ut.sum(ut.where(x > 0, ut.sqrt(x), 0.0)))(x.detach()),
+    "linearize": lambda x: ut.linearize(ut.exp, x.detach())[1](x.detach()),
+    "vjp": lambda x: ut.vjp(ut.exp, x.detach())[1](x.detach()),
+    "qr": lambda x: ut.sum(ut.linalg.qr(ut.reshape(x, (2, 2))).Q).backward(),
+    "view": lambda x: ut.sum(ut.reshape(x, (2, 2))[0] * x[2:]).backward(),
+    "checkpoint": lambda x: ut.sum(ut.checkpoint(lambda x: ut.exp(x) * x, x)).backward(),
+    "custom": lambda x: ut.sum(ut.custom_gradient(ut.exp, lambda g, out, x: g * out)(x)).backward(),
+    "custom twice": lambda x: ut.hessian(
+        lambda x: ut.sum(
+            ut.custom_gradient(lambda x: ut.exp(x), lambda g, out, x: g * out, lambda t, out, x: t[0] * out)(
+                x
+            )
+        )
+    )(x.detach()),
+    "hook": lambda x: (x * 2).register_hook(lambda g: g),
+    "gradcheck": lambda x: ut.testing.gradgradcheck(ut.exp, x.detach()),
+    "never used": lambda x: ut.exp(ut.sin(x)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_nothing_is_left_for_the_collector(name: str) -> None:
+    program = PROGRAMS[name]
+    x = ut.tensor([1.0, 2.0, 3.0, 5.0], requires_grad=True)
+    program(x)  # once, so that wrappers are compiled
+    x.zero_grad()
+    with no_collector():
+        program(x)
+        x.zero_grad()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            gc.collect()
+            left = [o for o in gc.garbage if type(o).__module__.startswith("unitensor") or _is_node(o)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+    assert left == []
+
+
+def _is_node(o: Any) -> bool:
+    return type(o) is list and len(o) >= 4 and type(o[0]) is int and isinstance(o[3], (tuple, list))
+
+
+def test_accumulated_gradients_take_no_more_memory() -> None:
+    x = ut.tensor(np.ones(10_000), requires_grad=True)
+
+    def step() -> None:
+        ut.sum(ut.sin(x) * x).backward()
+
+    step()
+    with no_collector():
+        tracemalloc.start()
+        step()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(20):
+            step()
+        after, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert after - before < 20_000
+
+
+# Threads -----------------------------------------------------------------------------------------------
+
+
+def test_eight_threads_forward_and_backward(engine: str) -> None:
+    shared = ut.tensor(np.linspace(0.1, 1.0, 16), requires_grad=True)
+
+    def program(seed: int) -> list[Any]:
+        x = ut.tensor(np.linspace(0.0, seed + 1.0, 16), requires_grad=True)
+        y = x
+        for _ in range(30):
+            y = ut.sin(y) * shared + ut.where(y > 0, y, -y)
+        ut.sum(y).backward()
+        hvp = ut.hvp(lambda x: ut.sum(ut.exp(x) * x))(x.detach(), shared.detach())
+        with ut.no_grad():
+            assert not (x * x).requires_grad
+        return [*x.grad.tolist(), *hvp.tolist()]
+
+    alone = [program(seed) for seed in range(8)]
+    expected = shared.grad.numpy()
+    shared.zero_grad()
+    together: dict[int, Any] = {}
+    start = threading.Barrier(8)
+
+    def run(seed: int) -> None:
+        with ut.use_backend(engine):
+            start.wait()
+            together[seed] = program(seed)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[seed] for seed in range(8)] == alone
+    np.testing.assert_allclose(shared.grad.numpy(), expected, rtol=1e-12)
+
+
+def test_modes_belong_to_their_thread() -> None:
+    x = ut.tensor(2.0, requires_grad=True)
+    entered, checked = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with ut.no_grad():
+            entered.set()
+            checked.wait(10)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    entered.wait(10)
+    try:
+        assert ut.is_grad_enabled()
+        assert (x * x).requires_grad
+    finally:
+        checked.set()
+        thread.join()
+
+
+# backward -----------------------------------------------------------------------------------------------
+
+
+def test_backward_twice_needs_the_graph_kept() -> None:
+    x = ut.tensor(3.0, requires_grad=True)
+    y = x * x
+    y.backward()
+    with pytest.raises(ut.GradientError, match=r"the graph of `multiply` was freed .* retain_graph=True"):
+        y.backward()
+    assert x.grad.item() == 6
+    y = x * x
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad.item() == 18
+
+
+def test_create_graph() -> None:
+    x = ut.tensor(3.0, requires_grad=True)
+    (x**3).backward(create_graph=True)
+    g, x.grad = x.grad, None
+    assert g.requires_grad
+    g.backward()
+    assert x.grad.item() == 18
+
+
+def test_gradients_share_no_memory() -> None:
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    y = ut.tensor([1.0, 2.0], requires_grad=True)
+    start = ut.ones(2)
+    (x + y).backward(start)
+    x.grad[0] = 7.0
+    assert y.grad.tolist() == [1, 1]
+    assert start.tolist() == [1, 1]
+
+
+# Hooks --------------------------------------------------------------------------------------------------
+
+
+def test_hooks_see_and_replace(engine: str) -> None:
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    y = x * 3
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    y.register_hook(lambda g: g * 10)
+    ut.sum(y * y).backward()
+    assert seen == [[60, 120]] or seen == [[6, 12]]
+    assert x.grad.tolist() == [180, 360]
+
+
+def test_hooks_on_leaves(engine: str) -> None:
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    hook = x.register_hook(lambda g: seen.append(g.tolist()) or g * 10)
+    ut.sum(x * x + x).backward()
+    assert seen == [[3, 5]]
+    assert x.grad.tolist() == [30, 50]
+    hook.remove()
+    ut.sum(x).backward()
+    assert x.grad.tolist() == [31, 51]
+
+
+def test_hooks_are_removed() -> None:
+    x = ut.tensor(1.0, requires_grad=True)
+    y = x * 2
+    hook = y.register_hook(lambda g: g * 100)
+    y.backward(retain_graph=True)
+    hook.remove()
+    y.backward()
+    assert x.grad.item() == 202
+
+
+def test_hooks_of_complex_tensors_see_gradients_as_users_do() -> None:
+    z = ut.tensor(1 + 2j, requires_grad=True)
+    seen = []
+    w = z * 1j
+    w.register_hook(lambda g: seen.append(g.item()))
+    ut.real(w * w).backward()
+    assert seen == [np.conj(2 * (1 + 2j) * 1j)]
+    leaf = ut.tensor(1 + 2j, requires_grad=True)
+    leaf.register_hook(lambda g: seen.append(g.item()))
+    ut.real(leaf * leaf).backward()
+    assert seen[1] == leaf.grad.item() == 2 - 4j
+
+
+def test_hooks_of_second_order() -> None:
+    def f(x: Any) -> Any:
+        y = x * x
+        y.register_hook(lambda g: g * 2)
+        return y * y
+
+    x = ut.asarray(3.0)
+    assert ut.grad(f)(x).item() == 2 * 4 * 27
+    # The gradient is 2 * 2y * 2x, and what comes back to y from it meets the hook as well.
+    assert ut.grad(ut.grad(f))(x).item() == 8 * 9 + 2 * 8 * 3 * 2 * 3
+    with pytest.raises(ut.GradientError, match="register_hook: forward mode has no hooks"):
+        ut.hvp(f)(x, x)
+
+
+def test_wrong_hooks() -> None:
+    with pytest.raises(ut.GradientError, match="register_hook: the Tensor does not require a gradient"):
+        ut.ones(2).register_hook(print)
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    x.register_hook(lambda g: ut.sum(g))
+    with pytest.raises(ut.GradientError, match=r"hook: returned float64\[\]; expected None or a Tensor like"):
+        ut.sum(x).backward()
+
+
+# Checkpoints --------------------------------------------------------------------------------------------
+
+
+def layer(x: Any) -> Any:
+    return ut.tanh(ut.sin(x) * ut.cos(x) + ut.exp(-x * x))
+
+
+def peak_of(f: Callable[[], Any]) -> tuple[int, Any]:
+    f()
+    gc.collect()
+    tracemalloc.start()
+    result = f()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak, result
+
+
+def test_checkpoints_lower_the_peak_of_memory() -> None:
+    start = np.linspace(0.0, 1.0, 20_000)  # 160 kB an array
+
+    def run(call: Callable[..., Any]) -> Any:
+        x = ut.tensor(start, requires_grad=True)
+        y = x
+        for _ in range(100):
+            y = call(layer, y)
+        ut.sum(y).backward()
+        return x.grad.numpy()
+
+    plain, expected = peak_of(lambda: run(lambda f, x: f(x)))
+    saving, found = peak_of(lambda: run(ut.checkpoint))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert saving < plain / 3
+
+
+def test_checkpoint_is_the_function(engine: str) -> None:
+    w = ut.tensor(3.0, requires_grad=True)
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+
+    def f(d: Any, scale: float, *, shift: Any) -> Any:
+        return {"a": ut.sin(d["x"]) * w * scale, "b": [d["x"] + shift, ut.ones(1)], "c": "text"}
+
+    def loss(call: Callable[..., Any]) -> Any:
+        out = call(f, {"x": x}, 2.0, shift=w)
+        assert out["c"] == "text"
+        assert not out["b"][1].requires_grad
+        return ut.sum(out["a"]) + 5 * ut.sum(out["b"][0])
+
+    loss(lambda f, *args, **kwargs: f(*args, **kwargs)).backward()
+    expected = [*x.grad.tolist(), w.grad.item()]
+    x.zero_grad()
+    w.zero_grad()
+    loss(ut.checkpoint).backward()
+    assert [*x.grad.tolist(), w.grad.item()] == expected
+
+
+def test_checkpoint_runs_again_only_backward() -> None:
+    runs = []
+
+    def f(x: Any) -> Any:
+        runs.append(x.requires_grad)
+        return ut.exp(x)
+
+    x = ut.tensor(1.0, requires_grad=True)
+    y = ut.checkpoint(f, x)
+    assert len(runs) == 1
+    y.backward()
+    assert len(runs) == 2
+    with ut.no_grad():
+        assert not ut.checkpoint(f, x).requires_grad
+    assert not ut.checkpoint(f, ut.asarray(1.0)).requires_grad
+
+
+def test_checkpoints_nest_and_have_every_order() -> None:
+    def f(x: Any) -> Any:
+        inner = ut.checkpoint(lambda x: ut.checkpoint(ut.sin, x) * x, x)
+        return inner * ut.checkpoint(lambda a, b: a / b, inner, x)
+
+    def plain(x: Any) -> Any:
+        return ut.sin(x) * x * ut.sin(x)
+
+    x = ut.asarray(0.7)
+    for _ in range(3):
+        f, plain = ut.grad(f), ut.grad(plain)
+        np.testing.assert_allclose(f(x).item(), plain(x).item(), rtol=1e-12)
+
+
+def test_checkpoint_errors() -> None:
+    x = ut.tensor([1.0], requires_grad=True)
+    with pytest.raises(ut.GradientError, match="checkpoint: the function made a leaf"):
+        ut.checkpoint(lambda x: x * ut.tensor(2.0, requires_grad=True), x)
+    calls = []
+
+    def fickle(x: Any) -> Any:
+        calls.append(1)
+        return x * w if len(calls) == 1 else x * 2
+
+    w = ut.tensor(3.0, requires_grad=True)
+    with pytest.raises(ut.GradientError, match="something else when it was called again"):
+        ut.checkpoint(fickle, x).backward()
+    y = ut.checkpoint(ut.exp, h := x * 1.0)
+    h.detach()[0] = 5.0
+    with pytest.raises(ut.GradientError, match="was overwritten"):
+        y.backward()
+
+
+# Rules of one's own -------------------------------------------------------------------------------------
+
+
+def test_custom_gradient(engine: str) -> None:
+    def reversed_gradient(g: Any, out: Any, x: Any, factor: float) -> Any:
+        assert not out.requires_grad
+        return -factor * g, None
+
+    flip = ut.custom_gradient(lambda x, factor: x * 1.0, backward=reversed_gradient)
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    y = flip(x, 3.0)
+    assert y.tolist() == [1, 2]
+    ut.sum(y * y).backward()
+    assert x.grad.tolist() == [-6, -12]
+    assert not flip(x.detach(), 3.0).requires_grad
+
+
+def test_custom_gradient_of_several(engine: str) -> None:
+    polar = ut.custom_gradient(
+        lambda x, y: (ut.hypot(x, y), ut.atan2(y, x)),
+        backward=lambda g, out, x, y: (
+            g[0] * x / out[0] - g[1] * y / out[0] ** 2,
+            g[0] * y / out[0] + g[1] * x / out[0] ** 2,
+        ),
+        forward=lambda t, out, x, y: (
+            (t[0] * x + t[1] * y) / out[0],
+            (t[1] * x - t[0] * y) / out[0] ** 2,
+        ),
+    )
+    x, y = ut.asarray([3.0, 1.0]), ut.asarray([4.0, 2.0])
+    assert ut.testing.gradcheck(polar, x, y)
+    assert ut.testing.gradgradcheck(polar, x, y)
+    # Only one of the results is used, and only one of the arguments is tracked.
+    np.testing.assert_allclose(ut.grad(lambda x: ut.sum(polar(x, y)[1]))(x).numpy(), [-4 / 25, -2 / 5])
+
+
+def test_custom_gradient_is_as_users_see_gradients() -> None:
+    z = ut.asarray([1 + 2j, -1j])
+    square = ut.custom_gradient(lambda z: z * z, backward=lambda g, out, z: g * ut.conj(2 * z))
+    loss = lambda f: lambda z: ut.sum(ut.real(f(z) * (2 - 1j)))  # noqa: E731 -- local
+    found, expected = ut.grad(loss(square))(z), ut.grad(loss(lambda z: z * z))(z)
+    np.testing.assert_allclose(found.numpy(), expected.numpy())
+
+
+def test_custom_gradient_errors() -> None:
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    twice = ut.custom_gradient(lambda x: x * 2, backward=lambda g, out, x: ut.sum(g))
+    with pytest.raises(
+        ut.GradientError, match=r"<lambda>: backward returned float64\[\] for argument 0; expected"
+    ):
+        ut.sum(twice(x)).backward()
+    with pytest.raises(ut.GradientError, match="no forward rule; pass forward="):
+        ut.jvp(twice, (x.detach(),), (ut.ones(2),))
+    two = ut.custom_gradient(lambda x: x * 2, backward=lambda g, out, x: (g, g))
+    with pytest.raises(ut.GradientError, match="backward returned 2 gradients for 1 arguments"):
+        ut.sum(two(x)).backward()
+    w = ut.tensor(2.0, requires_grad=True)
+    with pytest.raises(ut.GradientError, match="uses a Tensor that requires a gradient and is no argument"):
+        ut.custom_gradient(lambda x: x * w, backward=lambda g, out, x: g)(x)
+    with pytest.raises(TypeError, match="returned 3; expected a Tensor or a tuple of them"):
+        ut.custom_gradient(lambda x: 3, backward=lambda g, out, x: g)(x)
+
+
+# Anomalies ----------------------------------------------------------------------------------------------
+
+
+def line() -> int:
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+def test_detect_anomaly_names_the_line(engine: str) -> None:
+    x = ut.tensor([0.0, 4.0], requires_grad=True)
+    with ut.detect_anomaly():
+        a, here = ut.sqrt(x), line()
+        b = ut.sum(a * ut.asarray([0.0, 1.0]))
+        with pytest.raises(
+            ut.GradientError,
+            match=rf"the backward pass of `sqrt`, recorded at .*test_graph\.py:{here}, gave a NaN",
+        ):
+            b.backward()
+    assert x.grad is None
+
+
+def test_detect_anomaly_names_the_line_of_an_error() -> None:
+    def broken(g: Any, out: Any, x: Any) -> Any:
+        raise KeyError("mine")
+
+    x = ut.tensor(1.0, requires_grad=True)
+    with ut.detect_anomaly():
+        y = ut.custom_gradient(lambda x: x * 1, backward=broken)(x)
+        with pytest.raises(ut.GradientError, match=r"failed: KeyError: 'mine'"):
+            y.backward()
+
+
+def test_detect_anomaly_knows_what_was_not_selected() -> None:
+    x = ut.asarray([0.0, 4.0])
+    with ut.detect_anomaly():
+        f = lambda x: ut.sum(ut.where(x > 0, ut.sqrt(x), 0.0))  # noqa: E731 -- local
+        assert ut.grad(f)(x).tolist() == [0, 0.25]
+        assert ut.hessian(f)(x).tolist() == [[0, 0], [0, -1 / 32]]
+        assert ut.grad(lambda x: ut.sum(ut.where(x > 0, ut.checkpoint(ut.sqrt, x), 0.0)))(x).tolist() == [
+            0,
+            0.25,
+        ]
+
+
+def test_detect_anomaly_costs_nothing_outside() -> None:
+    from unitensor._op import scope
+
+    x = ut.tensor(1.0, requires_grad=True)
+    with ut.detect_anomaly():
+        inside = ut.sin(x)
+    assert scope["special"] == 0
+    assert len(inside._node) == 5
+    assert len(ut.sin(x)._node) == 4
+
+    @ut.detect_anomaly()
+    def decorated() -> Any:
+        return ut.sin(x)
+
+    assert len(decorated()._node) == 5
