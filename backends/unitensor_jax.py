@@ -15,8 +15,6 @@ from jax import lax
 from unitensor import Backend
 
 jax.config.update("jax_enable_x64", True)
-# Arrays share the memory of NumPy's: what runs later must not read what was written since.
-jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 
 def _quiet_devices() -> list[Any]:
@@ -141,6 +139,12 @@ def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
 
 
+def _constant(a: Any, device: Any, may_alias: bool | None = None) -> Any:
+    """A NumPy array's values, known inside a traced function too: the front end keeps some for later."""
+    with jax.ensure_compile_time_eval():
+        return jax.device_put(a, device, may_alias=may_alias)
+
+
 def _created(name: str) -> Callable[..., Any]:
     """A creation function, on the CPU NumPy's: XLA would compile a program for every new shape."""
     by_numpy, by_jax = getattr(np, name), getattr(jnp, name)
@@ -149,7 +153,7 @@ def _created(name: str) -> Callable[..., Any]:
         device = self._default() if device is None else device
         if device.platform != "cpu":
             return by_jax(*args, device=device, **options)
-        return jax.device_put(by_numpy(*args, **options), device)
+        return self.from_numpy(by_numpy(*args, **options), device)
 
     return create
 
@@ -179,7 +183,12 @@ class JaxBackend(Backend):
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
         # A copy, because JAX would share memory that the user can write to, or not, as it happens.
-        return jnp.array(a, copy=True, device=device)
+        return _constant(a, device, may_alias=False)
+
+    def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
+        if isinstance(obj, jax.Array):
+            return jnp.asarray(obj, dtype=dtype, device=device, copy=copy)
+        return _constant(np.array(obj, dtype=dtype), device)
 
     def join_complex(self, real: Any, imag: Any) -> Any:
         return jax.lax.complex(real, imag)

@@ -210,12 +210,25 @@ def sign(z: Any) -> Any:
 
 
 @jax.jit
-def reciprocal(z: Any) -> Any:
-    """1 / z by Smith's method, as NumPy has it."""
-    x, y = _parts(z)
-    wide = lax.abs(y) <= lax.abs(x)
-    big, small = jnp.where(wide, x, y), jnp.where(wide, y, x)
+def divide(z: Any, w: Any) -> Any:
+    """z / w by Smith's method, as NumPy has it."""
+    (a, b), (c, d) = _parts(z), _parts(w)
+    wide = lax.abs(c) >= lax.abs(d)
+    big, small = jnp.where(wide, c, d), jnp.where(wide, d, c)
     ratio = small / big
-    scale = big + small * ratio
-    one = jnp.where(wide, 1.0, ratio) / scale
-    return lax.complex(one, -jnp.where(wide, ratio, 1.0) / scale)
+    scale = 1 / (big + small * ratio)
+    p = jnp.where(wide, a + b * ratio, a * ratio + b) * scale
+    q = jnp.where(wide, b - a * ratio, b * ratio - a) * scale
+    zero = (c == 0) & (d == 0)
+    p, q = jnp.where(zero, a / lax.abs(c), p), jnp.where(zero, b / lax.abs(c), q)
+    return lax.complex(p, q)
+
+
+def reciprocal(z: Any) -> Any:
+    return divide(jnp.ones((), z.dtype), z)
+
+
+@jax.jit
+def pow(z: Any, w: Any) -> Any:
+    """z ** w; a power of 0 with a positive real part is 0, where XLA gives NaN."""
+    return jnp.where((z == 0) & (lax.real(w) > 0), 0, jnp.pow(z, w))
