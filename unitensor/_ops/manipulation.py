@@ -204,14 +204,11 @@ def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
 
 
 def _concat_rule(xp: Any, g: Any, i: Any, shapes: Any, axis: Any) -> Any:
+    starts = shapes.starts(axis)
+    part = slice(starts[i], starts[i + 1])
     if axis is None:
-        sizes = [_size(s) for s in shapes]
-        start = sum(sizes[:i])
-        return xp.reshape(xp.getitem(g, slice(start, start + sizes[i])), shapes[i])
-    axis %= len(shapes[i])
-    start = sum(s[axis] for s in shapes[:i])
-    key = (slice(None),) * axis + (slice(start, start + shapes[i][axis]),)
-    return xp.getitem(g, key)
+        return xp.reshape(xp.getitem(g, part), shapes[i])
+    return xp.getitem(g, (slice(None),) * (axis % len(shapes[i])) + (part,))
 
 
 def _size(shape: Sequence[int]) -> int:
