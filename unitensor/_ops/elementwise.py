@@ -47,11 +47,16 @@ def zero(xp: Any, g: Any) -> Any:
 
 
 def is_complex(xp: Any, x: Any) -> bool:
-    return _complex_dtype(x.dtype)
+    return complex_dtype(x.dtype)
+
+
+def complex_dtype(dtype: Any) -> bool:
+    return _complex_dtype(type(dtype), dtype)
 
 
 @cache
-def _complex_dtype(dtype: Any) -> bool:
+def _complex_dtype(kind: type, dtype: Any) -> bool:
+    # `kind` comes first in the key, so that dtypes of two engines are never compared.
     return as_dtype(dtype).kind == "c"
 
 
