@@ -1,6 +1,7 @@
-"""Write docs/standard.md from the table of ops and the installed plugins: `python docs/make_tables.py`.
+"""Write pages from the table of ops and the installed plugins: `python docs/make_tables.py`.
 
-With `--check`, write nothing and fail if the page is not what would be written.
+They are standard.md, how each engine answers each function, and gradients.md, which gradients
+there are. With `--check`, write nothing and fail if a page is not what would be written.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import unitensor as ut
 from unitensor import Backend
 from unitensor._op import Op, table
 
-PAGE = Path(__file__).parent / "standard.md"
+DOCS = Path(__file__).parent
 ENGINES = ("numpy", "jax", "torch")
 HEAD = """\
 # The standard, function by function
@@ -30,8 +31,9 @@ Every function of the Array API standard 2025.12, with `linalg` and `fft`, and h
 - **front end**: decided or composed by unitensor alone, the same code on every engine.
 
 A mend that only some dtypes need is one look at the dtype elsewhere. Measured on NumPy with ten float64
-elements, the front end included: `x + y` 0.41 µs (NumPy's own 0.19), `expm1` 0.49 (0.22), `x < y` 0.61 (0.22). The one that must
-look at values is the float `floor_divide`: 1.8 µs (0.24); with a million elements it is 1 % slower than NumPy's.
+elements, the front end included: `x + y` 0.41 µs (NumPy's own 0.19), `expm1` 0.49 (0.22), `x < y` 0.61
+(0.22). The one that must look at values is the float `floor_divide`: 1.8 µs (0.24); with a million elements
+it is 1 % slower than NumPy's.
 
 CuPy's plugin mends as NumPy's does; it has no column because the page is written where no GPU is.
 """
@@ -107,16 +109,159 @@ def page() -> str:
     return "\n".join(lines)
 
 
+GRADIENTS = """\
+# Gradients
+
+The tables below are written by `python docs/make_tables.py`; change the ops, not this page.
+
+Every rule is written once, in the functions of the standard, and serves all engines, both modes and all
+orders. Tests generated from the same table hold each against finite differences to second order, and
+against PyTorch or JAX where these are right.
+
+## What is asked, and what comes back
+
+- `x.requires_grad_()`, then `y.backward()`: gradients are added up in `x.grad`. Graphs are freed as they
+  are consumed, unless `retain_graph=True`; `create_graph=True` makes gradients that have gradients.
+- `ut.grad`, `value_and_grad`, `vjp`, `jacobian`, `hessian`, `hvp`: reverse mode, and forward over reverse.
+  `ut.jvp`: forward mode, in one pass. `ut.linearize` runs a function once and pushes many tangents. All
+  nest, in any order, to any order, and take nested dicts, lists, tuples and dataclasses.
+- A gradient has the shape, the dtype and the backend of what it is the gradient of.
+- Integers and booleans have no gradient; to ask for one is a `GradientError`. Results that are integers or
+  booleans need none (`requires_grad` is False), and `backward` from them is a `GradientError`.
+
+## Conventions
+
+**Complex numbers.** The gradient of a real function of a complex variable is the direction of steepest
+ascent, `df/dx + i df/dy`, which is PyTorch's convention and the conjugate of JAX's. For a holomorphic `f`,
+`vjp` gives `conj(f'(z)) * g`, `jvp` gives `f'(z) * t`, and `jacobian` holds `f'(z)` in both modes. A real
+input of a complex function gets the real part.
+
+**Ties.** What ties for an extremum shares its gradient equally: `max`, `min`, `maximum`, `minimum`, the
+norms of order infinity. `sort` is stable, so each of equal elements keeps its own place. `clip` counts its
+bounds as inside, so that at a bound all goes to `x`.
+
+**Kinks.** `abs`, `hypot`, `atan2`, `sign`, `std` and the norms have the gradient 0 at 0, the middle of what
+they have around it. Steps (`floor`, `round`, `sign`, `//`) have 0 everywhere, also where they jump.
+
+**Infinite slopes are infinite.** `sqrt`, `log` and `x ** 0.5` at 0, `asin` at 1: the gradient is `inf`, not
+a large number and not NaN.
+
+**Zeros among factors.** `prod` and `cumulative_prod` do not divide, so zeros in the data do no harm, to any
+order. `det` of a singular matrix has its gradient, too. `0 ** 0` is 1 and flat.
+
+**What was not selected does not count.** In `where(x > 0, sqrt(x), 0)` at 0, in a masked `log`, in a norm
+guarded by `where`, behind indexing, `clip`, `max` or `checkpoint`, a zero cotangent stays zero: it is never
+multiplied into a NaN. That holds to every order and on every engine. Only a graph in which something was
+selected pays for it, and in first-order passes only one whose gradient came out as NaN. What *was* selected
+may still be NaN: `0 * sqrt(x)` at 0 is.
+
+**Writing.** Gradients go through writes into views; a value that a rule saved and that was overwritten
+later is a `GradientError` that names the line of the write.
+
+## Tools
+
+- `ut.no_grad()`, `ut.stop_gradient`, `x.detach()`: constants.
+- `x.register_hook(f)`: see, or replace, a gradient on its way; on leaves too. Forward mode has no hooks and
+  says so.
+- `ut.checkpoint(f, *args)`: keep nothing of f's inside, and call it again in the backward pass.
+- `ut.custom_gradient(f, backward, forward)`: rules of your own, to every order.
+- `with ut.detect_anomaly():` names the line of your program where a NaN, or an error of the backward pass,
+  comes from.
+- `ut.testing.gradcheck` and `gradgradcheck`: your function against finite differences.
+
+## Function by function
+
+*Reverse* names the inputs that have a gradient. *Forward* is **same** where the reverse rule is the forward
+rule (element-wise functions), **itself** where the function is linear and pushes tangents as it does
+values, **own** where it has a rule of its own. The last column says where the function is not
+differentiable, or the case is special, and what is returned there.
+"""
+
+WITHOUT = """\
+## Without a gradient
+
+Their results are integers, booleans or constants, and need none:
+"""
+
+COMPOSED = """\
+## Composed
+
+These call the functions above, so they have the gradients of these, in both modes:
+"""
+
+
+def forward_rule(made: Op) -> str:
+    """How forward mode gets an op's tangent."""
+    if made.jvp:
+        return "own"
+    return "itself" if made.linear else "same" if made.elementwise else "none"
+
+
+def gradients_page() -> str:
+    """The whole text of gradients.md."""
+    lines = [GRADIENTS]
+    rows: dict[str, list[str]] = {}
+    without, composed = [], []
+    special = {
+        path: made.function for path, made in table.items() if made.public and made.module == "special"
+    }
+    for path, function in {**standard_functions(), **special}.items():
+        made = table.get(path)
+        if made is None:
+            if path in NO_TENSORS:
+                continue
+            (without if path in MAKE_NEW else composed).append(path)
+        elif not made.differentiable:
+            without.append(path)
+        else:
+            inputs = ", ".join(f"`{x}`" for x, rule in zip(made.inputs, made.rules) if rule)
+            notes = made.notes.replace("|", "\\|")
+            extension = path.partition(".")[0] if "." in path else ""
+            row = f"| `{path}` | {inputs} | {forward_rule(made)} | {notes} |"
+            rows.setdefault(extension or chapter(function), []).append(row)
+    for title, found in rows.items():
+        lines += [
+            f"### {title.capitalize()}\n",
+            "| function | reverse | forward | where not, and what then |",
+        ]
+        lines += ["| --- | --- | --- | --- |", *found, ""]
+    for head, names in ((COMPOSED, composed), (WITHOUT, without)):
+        lines += [head, ", ".join(f"`{name}`" for name in sorted(names)) + ".\n"]
+    return "\n".join(lines)
+
+
+#: Functions about dtypes and shapes.
+NO_TENSORS = {"broadcast_shapes", "can_cast", "finfo", "iinfo", "isdtype", "result_type"}
+#: Functions that make constants.
+MAKE_NEW = {
+    *(
+        "arange",
+        "empty",
+        "eye",
+        "fft.fftfreq",
+        "fft.rfftfreq",
+        "from_dlpack",
+        "full",
+        "linspace",
+        "ones",
+        "zeros",
+    )
+}
+
+PAGES = {"standard.md": page, "gradients.md": gradients_page}
+
+
 def main() -> int:
-    """Write the page, or compare it."""
-    text = page()
-    if "--check" in sys.argv:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.name} is out of date; run python docs/make_tables.py")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    """Write the pages, or compare them."""
+    stale = 0
+    for name, write in PAGES.items():
+        text = write()
+        if "--check" not in sys.argv:
+            (DOCS / name).write_text(text, encoding="utf-8")
+        elif (DOCS / name).read_text(encoding="utf-8") != text:
+            print(f"{name} is out of date; run python docs/make_tables.py")
+            stale = 1
+    return stale
 
 
 if __name__ == "__main__":

@@ -51,6 +51,7 @@ def _cast_fallback(xp: Any, x: Any, dtype: Any, *, copy: bool = True, device: An
 @op(
     grad={"x": _cast_rule},
     jvp={"x": lambda xp, g, out: xp.astype(g, out.dtype)},
+    notes="to integers or booleans: the result needs no gradient",
     dtypes="all",
     promote=(),
     view=True,

@@ -100,7 +100,7 @@ def multiply(x1: Operand, x2: Operand, /) -> Tensor:
     lambda xp, g, x2, out: xp.negative(xp.divide(xp.multiply(g, out), x2)),
     result="float64",
     domain=((-2.0, 2.0), (0.5, 2.0)),
-    notes="x2 = 0",
+    notes="x2 = 0: infinite, or NaN where x1 = 0 too",
 )
 def divide(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 / x2, element by element; integers give float64.
@@ -133,7 +133,7 @@ def floor_divide(x1: Operand, x2: Operand, /) -> Tensor:
     lambda xp, g, x1, x2: xp.negative(xp.multiply(g, xp.floor_divide(x1, x2))),
     dtypes="real numeric",
     domain=((-2.0, 2.0), (0.5, 2.0)),
-    notes="the jumps, where the branch to the right counts",
+    notes="the jumps: as to the right of them",
     booleans="int8",
 )
 def remainder(x1: Operand, x2: Operand, /) -> Tensor:
@@ -157,7 +157,7 @@ def _pow_exponent(xp: Any, g: Any, x1: Any, out: Any) -> Any:
     return xp.multiply(g, xp.where(at_zero, xp.zeros_like(slope), slope))
 
 
-@binary(_pow_base, _pow_exponent, domain=((0.3, 2.0), (-2.0, 2.0)), notes="x1 = 0: in x2 0", booleans="int8")
+@binary(_pow_base, _pow_exponent, domain=((0.3, 2.0), (-2.0, 2.0)), notes="x1 = 0: in x2 0; x1 < 0: in x2 NaN", booleans="int8")
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 ** x2, element by element.
 
@@ -375,6 +375,7 @@ def _share(xp: Any, x: Any, out: Any) -> Any:
     lambda xp, g, x2, out: xp.multiply(g, _share(xp, x2, out)),
     result="float",
     dtypes="real floating",
+    notes="both the same infinity: half to each",
 )
 def logaddexp(x1: Operand, x2: Operand, /) -> Tensor:
     """log(exp(x1) + exp(x2)), without overflow.
@@ -411,7 +412,7 @@ def cos(x: Tensor, /) -> Tensor:
 @unary(
     lambda xp, g, out: xp.multiply(g, xp.add(xp.multiply(out, out), 1)),
     domain=(-1.2, 1.2),
-    notes="the poles",
+    notes="the poles: infinite",
 )
 def tan(x: Tensor, /) -> Tensor:
     """The tangent of an angle in radians.
@@ -708,7 +709,7 @@ def copysign(x1: Operand, x2: Operand, /) -> Tensor:
     """
 
 
-@binary(same, zero, result="float", dtypes="real floating")
+@binary(same, zero, result="float", dtypes="real floating", notes="x2: 0 everywhere")
 def nextafter(x1: Operand, x2: Operand, /) -> Tensor:
     """The next representable number after x1 in the direction of x2.
 
