@@ -199,6 +199,7 @@ class CupyBackend(Backend):
     full_like = _created_like("full_like")
 
     def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: int | None = None) -> Any:
+        """Mended: CuPy's answer outside an integer's range is not the nearest integer everywhere; complex to real only warns."""
         if x.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
             raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
         moved = x if device is None else self.to_device(x, device)
@@ -237,34 +238,41 @@ class CupyBackend(Backend):
     # Element-wise functions --------------------------------------------------------------------------
 
     def floor_divide(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: CuPy's special cases are not the standard's, and integers by 0 are undefined."""
         return _divmod(x1, x2)[0]
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: CuPy's special cases are not the standard's, and integers by 0 are undefined."""
         return _divmod(x1, x2)[1]
 
     def pow(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: CuPy takes negative powers of integers."""
         if x2.dtype.kind == "i" and bool((x2 < 0).any()):
             raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
         return cp.power(x1, x2)
 
     def bitwise_left_shift(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: shifts by the width or more are undefined on the GPU."""
         width = x1.dtype.itemsize * 8
         fits = (x2 >= 0) & (x2 < width)
         return cp.where(fits, cp.left_shift(x1, cp.where(fits, x2, 0)), 0).astype(x1.dtype)
 
     def bitwise_right_shift(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: shifts by the width or more are undefined on the GPU."""
         width = x1.dtype.itemsize * 8
         far = cp.where((x2 >= 0) & (x2 < width), x2, width - 1)
         shifted = cp.right_shift(x1, far.astype(x1.dtype))
         return shifted if x1.dtype.kind == "i" else cp.where(x2 < width, shifted, 0).astype(x1.dtype)
 
     def sign(self, x: Any, /) -> Any:
+        """Mended: CuPy's sign of a complex number is that of its real part."""
         if x.dtype.kind != "c":
             return cp.sign(x)
         size = cp.abs(x)
         return cp.where(size == 0, 0, x / cp.where(size == 0, 1, size)).astype(x.dtype)
 
     def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
+        """Mended: CuPy broadcasts no bounds."""
         x = x.copy() if min is None else cp.maximum(x, min)
         return x if max is None else cp.minimum(x, max)
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import unitensor_jax_complex as mended
 from jax import lax
+from unitensor_jax_linalg import LinearAlgebra
 
 from unitensor import Backend
 
@@ -74,36 +75,6 @@ def _matrix(x: Any) -> Any:
     return jnp.broadcast_to(x, (x.shape[0], x.shape[0])) if x.ndim == 1 else x
 
 
-def _matrices(x: Any) -> Any:
-    if x.ndim < 2:
-        raise np.linalg.LinAlgError(f"{x.ndim}-dimensional array given; expected two axes or more")
-    return x
-
-
-def _square(x: Any) -> Any:
-    if _matrices(x).shape[-1] != x.shape[-2]:
-        raise np.linalg.LinAlgError(f"shape {x.shape} given; the last two axes must be of one length")
-    return x
-
-
-def _unbounded(x: Any) -> Any:
-    return ~jnp.isfinite(x)
-
-
-def _refuse(x: Any, wrong: Callable[[Any], Any], message: str) -> None:
-    """Raise where some elements are wrong; inside a traced function there is nothing to look at."""
-    if not isinstance(x, jax.core.Tracer) and bool(wrong(x).any()):
-        raise np.linalg.LinAlgError(message)
-
-
-def _solved(x: Any, solution: Any) -> Any:
-    """A solution of equations in x, unless x is singular."""
-    if not isinstance(solution, jax.core.Tracer) and bool(_unbounded(solution).any()):
-        pivots = jnp.diagonal(lax.linalg.lu(x)[0], axis1=-2, axis2=-1)
-        _refuse(pivots, lambda p: p == 0, "Singular matrix")
-    return solution
-
-
 def _complex(name: str) -> Any:
     """A function of one array: JAX's own for reals, mended for complex numbers."""
     plain, other = getattr(jnp, name), getattr(mended, name)
@@ -158,7 +129,7 @@ def _created(name: str) -> Callable[..., Any]:
     return create
 
 
-class JaxBackend(Backend):
+class JaxBackend(LinearAlgebra, Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
     name = "jax"
@@ -348,90 +319,32 @@ class JaxBackend(Backend):
     # Other functions ----------------------------------------------------------------------------------
 
     def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
+        """Mended: JAX refuses negative axes."""
         if len(axes) != x.ndim or any(not -x.ndim <= a < x.ndim for a in axes):
             raise ValueError(f"axes {tuple(axes)} are not an order of {x.ndim} axes")
         return jnp.permute_dims(x, tuple(a % x.ndim for a in axes))
 
     def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
+        """Mended: JAX gives int32."""
         return jnp.searchsorted(x1, x2, side=side, sorter=sorter).astype(jnp.int64)
 
     def cumulative_sum(self, x: Any, /, **options: Any) -> Any:
+        """Mended: JAX refuses 0-d arrays."""
         return jnp.cumulative_sum(x if x.ndim else x.reshape(1), **options)
 
     def cumulative_prod(self, x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
+        """Mended: JAX refuses 0-d arrays, and keeps small integers small."""
         if dtype is None and x.dtype.kind in "biu":
             dtype = jnp.uint64 if x.dtype.kind == "u" else jnp.int64
         return jnp.cumulative_prod(x if x.ndim else x.reshape(1), dtype=dtype, **options)
 
     def tril(self, x: Any, /, *, k: int = 0) -> Any:
+        """Mended: JAX refuses vectors."""
         return jnp.tril(_matrix(x), k)
 
     def triu(self, x: Any, /, *, k: int = 0) -> Any:
+        """Mended: JAX refuses vectors."""
         return jnp.triu(_matrix(x), k)
-
-    # Linear algebra: NumPy raises, where JAX gives NaN; and reads the lower triangle alone ------------
-
-    def linalg_cholesky(self, x: Any, /, *, upper: bool = False) -> Any:
-        lower = lax.linalg.cholesky(_square(x), symmetrize_input=False)
-        _refuse(lower, jnp.isnan, "Matrix is not positive definite")
-        return jnp.conj(jnp.matrix_transpose(lower)) if upper else lower
-
-    def linalg_eigh(self, x: Any, /) -> Any:
-        vectors, values = lax.linalg.eigh(_square(x), symmetrize_input=False)
-        return values, vectors
-
-    def linalg_eigvalsh(self, x: Any, /) -> Any:
-        return self.linalg_eigh(x)[0]
-
-    def linalg_eig(self, x: Any, /) -> Any:
-        _refuse(_square(x), _unbounded, "Array must not contain infs or NaNs")
-        return self._on_cpu(jnp.linalg.eig, x)
-
-    def linalg_eigvals(self, x: Any, /) -> Any:
-        _refuse(_square(x), _unbounded, "Array must not contain infs or NaNs")
-        return self._on_cpu(jnp.linalg.eigvals, x)
-
-    def _on_cpu(self, f: Callable[..., Any], x: Any) -> Any:
-        """Eigenvalues of general matrices, which XLA finds on the CPU alone."""
-        if isinstance(x, jax.core.Tracer) or x.device.platform == "cpu":
-            return f(x)
-        return jax.device_put(f(jax.device_put(x, jax.devices("cpu")[0])), x.device)
-
-    def linalg_inv(self, x: Any, /) -> Any:
-        return _solved(_square(x), jnp.linalg.inv(x))
-
-    def linalg_solve(self, x1: Any, x2: Any, /) -> Any:
-        return _solved(_square(x1), jnp.linalg.solve(x1, x2))
-
-    def linalg_matrix_power(self, x: Any, n: int, /) -> Any:
-        if n >= 0:
-            return jnp.linalg.matrix_power(_square(x), n)
-        return jnp.linalg.matrix_power(self.linalg_inv(x), -n)
-
-    def linalg_det(self, x: Any, /) -> Any:
-        return jnp.linalg.det(_square(x))
-
-    def linalg_slogdet(self, x: Any, /) -> Any:
-        return jnp.linalg.slogdet(_square(x))
-
-    def linalg_svd(self, x: Any, /, *, full_matrices: bool = True) -> Any:
-        u, s, vh = jnp.linalg.svd(_matrices(x), full_matrices=full_matrices)
-        _refuse(s, jnp.isnan, "SVD did not converge")
-        return u, s, vh
-
-    def linalg_svdvals(self, x: Any, /) -> Any:
-        s = jnp.linalg.svdvals(_matrices(x))
-        _refuse(s, jnp.isnan, "SVD did not converge")
-        return s
-
-    def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
-        inverse = jnp.linalg.pinv(_matrices(x), rtol=rtol)
-        _refuse(inverse, jnp.isnan, "SVD did not converge")
-        return inverse
-
-    def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
-        _refuse(_matrices(x), jnp.isnan, "SVD did not converge")
-        return jnp.linalg.matrix_rank(x, rtol=rtol).astype(jnp.int64)
 
 
 backend = JaxBackend

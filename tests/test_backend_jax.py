@@ -1,0 +1,330 @@
+"""What the JAX plugin mends: each case as a plain example, with NumPy's answer beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import unitensor as ut
+
+jax = pytest.importorskip("jax", reason="JAX is not installed")
+
+inf, nan = float("inf"), float("nan")
+complexes = np.asarray(
+    [complex(a, b) for a in (0.0, -0.0, 1.0, -0.5, 2.5) for b in (0.0, -0.0, 1.0, -2.5)], np.complex128
+)
+
+
+@pytest.fixture(autouse=True)
+def _on_jax() -> Iterator[None]:
+    with ut.use_backend("jax"):
+        yield
+
+
+def exactly(found: Any, expected: Any) -> None:
+    """Equal values, signs of zeros included."""
+    found, expected = np.asarray(found.numpy()), np.asarray(expected)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    for a, b in ((found.real, expected.real), (found.imag, expected.imag)):
+        zeros = b == 0
+        np.testing.assert_array_equal(np.signbit(a)[zeros], np.signbit(b)[zeros])
+
+
+def both(function: str, *arrays: Any, **options: Any) -> tuple[Any, Any]:
+    """The result on JAX and on NumPy."""
+    results = []
+    for engine in ("jax", "numpy"):
+        with ut.use_backend(engine), np.errstate(all="ignore"):
+            tensors = [ut.asarray(a) for a in arrays]
+            results.append(getattr(ut, function)(*tensors, **options))
+    assert results[0].dtype == results[1].dtype
+    return results[0], results[1].numpy()
+
+
+# Complex functions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sqrt", "acos", "acosh", "asin", "asinh", "atan", "sinh", "cosh", "tan"])
+def test_complex_signs_of_zeros(name: str) -> None:
+    exactly(*both(name, complexes))
+
+
+@pytest.mark.parametrize(
+    ("name", "z", "value"),
+    [
+        ("exp", complex(-inf, nan), 0),
+        ("exp", complex(inf, nan), complex(inf, nan)),
+        ("expm1", complex(-inf, inf), -1),
+        ("expm1", complex(inf, inf), complex(inf, nan)),
+        ("log", complex(-inf, nan), complex(inf, nan)),
+        ("log1p", complex(nan, inf), complex(inf, nan)),
+        ("log10", complex(nan, inf), complex(inf, nan)),
+        ("sqrt", complex(nan, inf), complex(inf, inf)),
+        ("sqrt", complex(-inf, nan), complex(nan, inf)),
+        ("sqrt", complex(-1, -0.0), complex(0, -1)),
+        ("sinh", complex(inf, nan), complex(inf, nan)),
+        ("sinh", complex(0, inf), complex(0, nan)),
+        ("cosh", complex(0, nan), complex(nan, 0)),
+        ("cosh", complex(inf, inf), complex(inf, nan)),
+        ("tanh", complex(inf, nan), 1),
+        ("tanh", complex(0, inf), complex(0, nan)),
+        ("asinh", complex(nan, 0), complex(nan, 0)),
+        ("acos", complex(0, nan), complex(np.pi / 2, nan)),
+        ("acosh", complex(0, nan), complex(nan, np.pi / 2)),
+        ("atanh", complex(nan, 1), complex(nan, nan)),
+        ("atanh", complex(inf, nan), complex(0, nan)),
+        ("sign", complex(-0.0, 0.0), 0),
+        ("sign", complex(-inf, 1), -1),
+        ("reciprocal", complex(0, -2.0), complex(-0.0, 0.5)),
+    ],
+)
+def test_complex_special_values(name: str, z: complex, value: complex) -> None:
+    found = getattr(ut, name)(ut.asarray(z)).item()
+    np.testing.assert_equal([found.real, found.imag], [complex(value).real, complex(value).imag])
+
+
+def test_complex_hyperbolics_near_zero_and_far_out() -> None:
+    np.testing.assert_allclose(ut.sinh(ut.asarray(1e-10 + 0j)).item(), 1e-10, rtol=1e-15)
+    found = ut.sinh(ut.asarray(complex(711.0, 1e-5))).item()
+    np.testing.assert_allclose(found.imag, 1e-5 * np.exp(700.0) * np.exp(11.0) / 2, rtol=1e-9)
+
+
+def test_complex_powers_quotients_and_truth() -> None:
+    assert ut.pow(ut.asarray(0j), ut.asarray(1 + 1j)).item() == 0
+    assert np.isnan(ut.divide(ut.asarray(0j), ut.asarray(complex(inf, inf))).item())
+    assert ut.divide(ut.asarray(1 + 2j), ut.asarray(0.5j)).item() == 4 - 2j
+    assert ut.any(ut.asarray([0j, 1j])).item()
+    assert ut.all(ut.asarray([1j])).item()
+    assert ut.abs(ut.asarray(complex(nan, -inf))).item() == inf
+
+
+# Real functions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "quotient", "rest"),
+    [
+        (-0.0, 2.0, -0.0, 0.0),
+        (0.0, -2.0, -0.0, -0.0),
+        (inf, 2.0, inf, nan),
+        (-inf, 2.0, -inf, nan),
+        (1.0, -inf, -0.0, -inf),
+        (-1.0, inf, -0.0, inf),
+        (-1.0, -inf, 0.0, -1.0),
+        (7.0, -2.0, -4.0, -1.0),
+        (1.0, 0.0, inf, nan),
+    ],
+)
+def test_floor_divide_and_remainder(a: float, b: float, quotient: float, rest: float) -> None:
+    x, y = ut.asarray(a), ut.asarray(b)
+    exactly(x // y, quotient)
+    exactly(x % y, rest)
+
+
+def test_the_remainder_is_exact() -> None:
+    assert ut.remainder(ut.asarray(1.0), ut.asarray(0.1)).item() == np.remainder(1.0, 0.1)
+    assert ut.floor_divide(ut.asarray(1.0), ut.asarray(0.1)).item() == 9.0
+
+
+def test_integers_by_zero_and_at_the_edge() -> None:
+    x = ut.asarray([5, -5, -128], dtype=ut.int8)
+    assert (x // 0).tolist() == [0, 0, 0]
+    assert (x % 0).tolist() == [0, 0, 0]
+    assert (x // -1).tolist() == [-5, 5, -128]
+
+
+def test_integer_powers() -> None:
+    assert ut.pow(ut.asarray([2, 3], dtype=ut.uint8), ut.asarray([64, 64], dtype=ut.uint8)).tolist() == [0, 1]
+    assert ut.pow(ut.asarray([2, 2]), ut.asarray([62, 64])).tolist() == [2**62, 0]
+    with pytest.raises(ValueError, match="negative integer powers"):
+        ut.pow(ut.asarray([2]), ut.asarray([-1]))
+
+
+def test_shifts_by_too_much() -> None:
+    x = ut.asarray([1, -1], dtype=ut.int16)
+    assert ut.bitwise_left_shift(x, 16).tolist() == [0, 0]
+    assert ut.bitwise_right_shift(x, 100).tolist() == [0, -1]
+
+
+def test_sign_of_zero_and_hypot_of_halves() -> None:
+    exactly(ut.sign(ut.asarray([-0.0, -3.0])), [0.0, -1.0])
+    found, expected = both("hypot", np.float16([-128, 2]), np.float16([-127, 63]))
+    np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_casts() -> None:
+    x = ut.asarray([300.0, -300.0, nan, inf])
+    assert x.astype(ut.int8).tolist() == [127, -128, 0, 127]
+    with pytest.raises(TypeError, match="does not become real"):
+        ut.asarray([1j]).astype(ut.float64)
+
+
+# Arrays of every shape ------------------------------------------------------------------------------
+
+
+def test_dtypes_of_indices_and_products() -> None:
+    small = np.asarray([1, 3], np.uint8)
+    assert both("searchsorted", small, small)[0].dtype == ut.int64
+    assert both("cumulative_prod", small)[0].dtype == ut.uint64
+    assert both("cumulative_prod", np.zeros(0, np.int8), include_initial=True)[0].tolist() == [1]
+    assert both("cumulative_sum", np.asarray(3))[0].tolist() == [3]
+
+
+def test_permute_dims_with_negative_axes() -> None:
+    assert ut.permute_dims(ut.zeros((2, 3, 0)), (-1, 0, 1)).shape == (0, 2, 3)
+    with pytest.raises(ValueError, match="axis 2 is out of bounds"):
+        ut.permute_dims(ut.zeros((2, 3)), (0, 2))
+
+
+def test_triangles_of_a_vector() -> None:
+    assert ut.tril(ut.asarray([1, 2])).tolist() == [[1, 0], [1, 2]]
+    assert ut.triu(ut.asarray([1, 2]), k=1).tolist() == [[0, 2], [0, 0]]
+
+
+def test_nothing_has_no_largest_element() -> None:
+    for function in (ut.max, ut.min, ut.argmax, ut.argmin):
+        with pytest.raises(ValueError, match=r"zero|empty"):
+            function(ut.zeros(0))
+    assert ut.sum(ut.zeros((0, 3)), axis=0).tolist() == [0, 0, 0]
+
+
+def test_every_nan_is_distinct() -> None:
+    values, counts = ut.unique_counts(ut.asarray([nan, 1.0, nan]))
+    assert values.shape == (3,)
+    assert counts.tolist() == [1, 1, 1]
+    assert not ut.isin(ut.asarray([nan]), ut.asarray([nan])).item()
+
+
+def test_stable_descending_order() -> None:
+    x = ut.asarray([2, 1, 2, 1])
+    assert ut.argsort(x, descending=True).tolist() == [0, 2, 1, 3]
+
+
+# Indexing and writing -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [3, -4, [0, 3], (0, 5), [-4], [True, False], (0, 0, 0)], ids=str)
+def test_indices_out_of_range(key: Any) -> None:
+    x = ut.zeros((3, 2))
+    with pytest.raises(IndexError, match=r"x\[.*\] of shape \(3, 2\)"):
+        x[key]
+    with pytest.raises(IndexError):
+        x[key] = 1.0
+    assert x.tolist() == [[0, 0], [0, 0], [0, 0]]
+
+
+def test_indices_out_of_range_on_a_device_without_host_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    import unitensor_jax
+
+    monkeypatch.setattr(unitensor_jax, "_on_host", lambda x, key: False)
+    x = ut.arange(6).reshape((3, 2))
+    assert x[-1].tolist() == [4, 5]
+    assert x[[0, -1], 1].tolist() == [1, 5]
+    assert x[x > 3].tolist() == [4, 5]
+    with pytest.raises(IndexError, match="out of bounds"):
+        x[[0, 3]]
+    x[1:] = ut.asarray([[7, 8]])
+    assert x.tolist() == [[0, 1], [7, 8], [7, 8]]
+    with pytest.raises(IndexError, match="out of bounds"):
+        x[3] = 1
+    y = ut.tensor([1.0, 2.0], requires_grad=True)
+    ut.sum(y[[0, 0, 1]]).backward()
+    assert y.grad is not None
+    assert y.grad.tolist() == [2.0, 1.0]
+
+
+def test_writing_with_masks_and_leading_ones() -> None:
+    x = ut.zeros((2, 3))
+    x[0] = ut.asarray([[1.0, 2.0, 3.0]])
+    x[x > 1] = -1.0
+    assert x.tolist() == [[1, -1, -1], [0, 0, 0]]
+
+
+def test_inside_jit() -> None:
+    def f(a: Any) -> Any:
+        x = ut.asarray(a)
+        return ut.sum(x[1:] * ut.exp(x[[0, 1]]) // 1.0)._data
+
+    a = jax.numpy.asarray([1.0, 2.0, 3.0])
+    assert jax.jit(f)(a) == f(a) == jax.jit(f)(a)
+
+
+# Linear algebra -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "reason"),
+    [
+        (lambda: ut.linalg.inv(ut.zeros((2, 2))), "Singular"),
+        (lambda: ut.linalg.solve(ut.zeros((2, 2)), ut.ones(2)), "Singular"),
+        (lambda: ut.linalg.matrix_power(ut.zeros((2, 2)), -1), "Singular"),
+        (lambda: ut.linalg.cholesky(-ut.eye(2)), "positive definite"),
+        (lambda: ut.linalg.svdvals(ut.full((2, 2), nan)), "converge"),
+        (lambda: ut.linalg.eigvals(ut.full((2, 2), nan)), "infs or NaNs"),
+        (lambda: ut.linalg.det(ut.zeros((2, 3))), "one length"),
+        (lambda: ut.linalg.inv(ut.zeros(3)), "1-dimensional"),
+    ],
+    ids=["inv", "solve", "matrix_power", "cholesky", "svdvals", "eigvals", "square", "axes"],
+)
+def test_linear_algebra_raises(f: Any, reason: str) -> None:
+    with pytest.raises(np.linalg.LinAlgError, match=reason):
+        f()
+
+
+def test_the_lower_triangle_alone_is_read() -> None:
+    x = np.asarray([[2.0, 100.0], [1.0, 2.0]])
+    np.testing.assert_allclose(ut.linalg.eigvalsh(ut.asarray(x)).numpy(), [1.0, 3.0])
+    np.testing.assert_allclose(ut.linalg.cholesky(ut.asarray(x)).numpy(), np.linalg.cholesky(x))
+
+
+# Moving in and out, devices, dtypes --------------------------------------------------------------------
+
+
+def test_dlpack_of_any_version() -> None:
+    x = ut.arange(3)
+    for version in (None, (0, 0), (1, 0), (2, 0)):
+        x.__dlpack__(max_version=version)
+    assert np.from_dlpack(x).tolist() == [0, 1, 2]
+    assert ut.from_dlpack(np.arange(3)).backend in ("jax", "numpy")
+
+
+def test_no_copy_to_numpy() -> None:
+    x = ut.arange(4.0)
+    assert np.shares_memory(x.numpy(), x.numpy())
+
+
+def test_half_precision() -> None:
+    x = ut.asarray([1.0, 2.0]).to(ut.bfloat16)
+    y = ut.exp(x * 0) + x
+    assert y.dtype == ut.bfloat16
+    assert y.to(ut.float32).tolist() == [2.0, 3.0]
+    assert ut.ones(2, dtype=ut.float16).dtype == ut.float16
+    assert (x // 2.0).to(ut.float32).tolist() == [0.0, 1.0]
+
+
+PROBE = """
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+import unitensor as ut
+ut.set_backend("jax")
+first, second = ut.__array_namespace_info__().devices()
+assert (str(first), str(second)) == ("jax:cpu:0", "jax:cpu:1"), (first, second)
+x = ut.ones(3, device=second)
+assert ut.zeros(2).device == first
+assert x.device == (x + 1)[1:].device == ut.zeros_like(x).device == second
+assert x.to("cpu:0").device == first
+x[0] = 5.0
+assert x.device == second and x.tolist() == [5, 1, 1]
+"""
+
+
+def test_several_devices_and_a_silent_start() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROBE], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
