@@ -199,7 +199,7 @@ class CupyBackend(Backend):
     full_like = _created_like("full_like")
 
     def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: int | None = None) -> Any:
-        """Mended: CuPy's answer outside an integer's range is not the nearest integer everywhere; complex to real only warns."""
+        """Mended: outside an integer's range CuPy's answer is undefined, and complex to real only warns."""
         if x.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
             raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
         moved = x if device is None else self.to_device(x, device)
@@ -272,7 +272,7 @@ class CupyBackend(Backend):
         return cp.where(size == 0, 0, x / cp.where(size == 0, 1, size)).astype(x.dtype)
 
     def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
-        """Mended: CuPy broadcasts no bounds."""
+        """Mended: where the bounds cross the upper one wins, as in NumPy."""
         x = x.copy() if min is None else cp.maximum(x, min)
         return x if max is None else cp.minimum(x, max)
 
