@@ -51,7 +51,8 @@ def is_complex(xp: Any, x: Any) -> bool:
 
 
 def complex_dtype(dtype: Any) -> bool:
-    return _complex_dtype(type(dtype), dtype)
+    kind: Any = type(dtype)
+    return _complex_dtype(kind, dtype)
 
 
 @cache
