@@ -20,8 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator, ExitStack
 from contextvars import ContextVar, Token
 from heapq import heappop, heappush, heapreplace
-from itertools import accumulate as accumulate_sums
-from itertools import count
+from itertools import accumulate as accumulate_sums, count
 from math import prod
 from typing import TYPE_CHECKING, Any
 

@@ -28,7 +28,6 @@ from ._ops import (
     statistical,
     utility,
 )
-
 from ._writing import ALONE
 
 if TYPE_CHECKING:
@@ -700,8 +699,10 @@ class Tensor:
 
 
 def _as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(shape) == 1 and (not hasattr(shape[0], "__index__") or getattr(shape[0], "ndim", 0)):
-        shape = tuple(shape[0])
+    if len(shape) == 1:
+        first: Any = shape[0]
+        if not hasattr(first, "__index__") or getattr(first, "ndim", 0):
+            shape = tuple(first)
     return tuple(int(n) for n in shape)
 
 

@@ -158,7 +158,13 @@ def _pow_exponent(xp: Any, g: Any, x1: Any, out: Any) -> Any:
     return xp.multiply(g, xp.where(at_zero, xp.zeros_like(slope), slope))
 
 
-@binary(_pow_base, _pow_exponent, domain=((0.3, 2.0), (-2.0, 2.0)), notes="x1 = 0: in x2 0; x1 < 0: in x2 NaN", booleans="int8")
+@binary(
+    _pow_base,
+    _pow_exponent,
+    domain=((0.3, 2.0), (-2.0, 2.0)),
+    notes="x1 = 0: in x2 0; x1 < 0: in x2 NaN",
+    booleans="int8",
+)
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
     """x1 ** x2, element by element.
 
