@@ -1,171 +1,19 @@
-"""Checks beyond single ops: errors, views and writing, interchange, objects, the hooks."""
+"""Checks of what is no op: moving arrays in and out, devices, objects, threads, the hooks of the protocol."""
 
 from __future__ import annotations
 
 import copy
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 import unitensor as ut
 
-from ._checks import Run
+from ._checks import Check, Run
 from ._compare import Failure, difference
-
-PREPARE = "import unitensor as ut\nut.set_backend({backend!r})\n"
-
-
-def program(run: Run, name: str, text: str, *, error: type[Exception] | None = None) -> None:
-    """Run a few lines on NumPy and on the backend, and compare `out` (a Tensor, or a list of them)."""
-    expected, got = (_outcome(backend, text) for backend in ("numpy", run.backend))
-    snippet = PREPARE.format(backend=run.backend) + text + "\nprint(out)"
-    run.count[name] = run.count.get(name, 0) + 1
-    if error is not None and not isinstance(got, error):
-        raise Failure(name, "no error", error.__name__, got, snippet)
-    if isinstance(expected, Exception) or isinstance(got, Exception):
-        if type(expected) is not type(got):
-            raise Failure(name, "another outcome", expected, got, snippet)
-        return
-    for e, g in zip(expected, got, strict=True):
-        if why := difference(e, g, 1e-12, 1e-12):
-            raise Failure(name, why, e, g, snippet)
-
-
-def _outcome(backend: str, text: str) -> Any:
-    scope: dict[str, Any] = {"ut": ut, "np": np}
-    with ut.use_backend(backend):
-        try:
-            exec(text, scope)
-        except Exception as error:
-            return error
-        out = scope["out"]
-        return [np.asarray(t.detach().numpy()) for t in (out if isinstance(out, list) else [out])]
-
-
-PROGRAMS: list[tuple[str, str, str, type[Exception] | None]] = [
-    # name, kind, program, error
-    ("add", "errors", "out = ut.ones(3) + ut.ones(4)", ValueError),
-    ("matmul", "errors", "out = ut.ones((2, 3)) @ ut.ones((2, 3))", ValueError),
-    ("reshape", "errors", "out = ut.reshape(ut.ones(6), (4, 2))", ValueError),
-    ("getitem", "errors", "out = ut.ones(3)[5]", IndexError),
-    ("getitem", "errors", "out = ut.ones(3)[ut.asarray([0, 3])]", IndexError),
-    ("take", "errors", "out = ut.take(ut.ones(3), ut.asarray([3]))", IndexError),
-    ("sum", "errors", "out = ut.sum(ut.ones(3), axis=1)", IndexError),
-    ("argmax", "errors", "out = ut.argmax(ut.ones(0))", ValueError),
-    ("max", "errors", "out = ut.max(ut.ones(0))", ValueError),
-    ("bitwise_and", "errors", "out = ut.bitwise_and(ut.ones(2), ut.ones(2))", TypeError),
-    ("concat", "errors", "out = ut.concat([ut.ones((2, 2)), ut.ones((2, 3))])", ValueError),
-    ("asarray", "errors", "out = ut.asarray([[1, 2], [3]])", ValueError),
-    ("bool", "errors", "out = bool(ut.ones(2))", ValueError),
-    ("requires_grad", "errors", "out = ut.asarray([1]).requires_grad_()", ut.GradientError),
-    ("backward", "errors", "ut.ones(2).backward()", ut.GradientError),
-    ("linalg.inv", "errors", "out = ut.linalg.inv(ut.zeros((2, 2)))", np.linalg.LinAlgError),
-    ("linalg.cholesky", "errors", "out = ut.linalg.cholesky(-ut.eye(2))", np.linalg.LinAlgError),
-    ("slice", "views", "x = ut.zeros(6)\ny = x[1:5:2]\ny[...] = 7.0\nout = [x, y]", None),
-    ("negative step", "views", "x = ut.zeros(5)\ny = x[::-2]\ny[0] = 7.0\nout = [x, y]", None),
-    (
-        "permute_dims",
-        "views",
-        "x = ut.zeros((2, 3))\ny = x.T\ny[2, 0] = 7.0\nx[0, 0] = 1.0\nout = [x, y]",
-        None,
-    ),
-    ("flip", "views", "x = ut.zeros(4)\ny = ut.flip(x)\ny[0] = 7.0\nout = [x, y]", None),
-    ("reshape", "views", "x = ut.zeros((2, 3))\ny = x.reshape(6)\ny[4] = 7.0\nout = [x, y]", None),
-    (
-        "reshape of a transpose",
-        "views",
-        "x = ut.zeros((2, 3))\ny = x.T.reshape(6)\ny[4] = 7.0\nout = [x, y]",
-        None,
-    ),
-    ("expand_dims", "views", "x = ut.zeros(3)\ny = x[None, :, None]\ny[0, 1, 0] = 7.0\nout = [x, y]", None),
-    (
-        "linalg.diagonal",
-        "views",
-        "x = ut.zeros((3, 3))\ny = ut.linalg.diagonal(x)\nx[1, 1] = 2.0\nout = [x, y]",
-        None,
-    ),
-    (
-        "real",
-        "views",
-        "x = ut.asarray([1+2j, 3+4j])\ny = x.real\nz = x.imag\ny[0] = 7.0\nz[1] = 0.0\nout = [x, y, z]",
-        None,
-    ),
-    (
-        "advanced indexing",
-        "views",
-        "x = ut.zeros(4)\ny = x[ut.asarray([0, 1])]\ny[0] = 7.0\nout = [x, y]",
-        None,
-    ),
-    ("clone", "views", "x = ut.zeros(4)\ny = x.clone()\ny[0] = 7.0\nout = [x, y]", None),
-    (
-        "view of a view",
-        "views",
-        "x = ut.zeros((4, 4))\ny = x[1:3]\nz = y.T[::2]\nz[1, 0] = 7.0\ny += 1.0\nout = [x, y, z]",
-        None,
-    ),
-    (
-        "setitem",
-        "writing",
-        "x = ut.zeros(4)\nx[ut.asarray([0, 2, 0])] = ut.asarray([1.0, 2.0, 3.0])\nout = x",
-        None,
-    ),
-    ("mask", "writing", "x = ut.arange(5.0)\nx[x > 2.0] = -1.0\nout = x", None),
-    ("mask of values", "writing", "x = ut.arange(5.0)\nx[x > 2.0] = ut.asarray([8.0, 9.0])\nout = x", None),
-    ("broadcast", "writing", "x = ut.zeros((2, 3))\nx[:, 1:] = ut.asarray([[1.0], [2.0]])\nout = x", None),
-    ("in place", "writing", "x = ut.arange(4)\nx += 2\nx *= x\nx -= 1\nx //= 2\nout = x", None),
-    ("cast", "writing", "x = ut.zeros(2, dtype=ut.int64)\nx[0] = 2.9\nout = x", None),
-    ("at add", "writing", "x = ut.zeros(3)\nut.at(x, ut.asarray([0, 0, 2])).add(1.0)\nout = x", None),
-    (
-        "at multiply",
-        "writing",
-        "x = ut.ones(3)\nut.at(x, ut.asarray([0, 0, 2])).multiply(3.0)\nout = x",
-        None,
-    ),
-    (
-        "at max",
-        "writing",
-        "x = ut.zeros(3)\nut.at(x, ut.asarray([0, 0, 2])).max(ut.asarray([1.0, 2.0, -1.0]))\nout = x",
-        None,
-    ),
-    ("shape", "writing", "x = ut.zeros(3)\nx[1:] = ut.ones(3)\nout = x", ValueError),
-    ("read-only", "writing", "x = ut.broadcast_to(ut.ones(2), (2, 2))\nx[0] = 1.0\nout = x", ValueError),
-    (
-        "gradient of a write",
-        "writing",
-        "a = ut.tensor([1.0, 2.0, 3.0], requires_grad=True)\nw = ut.tensor(5.0, requires_grad=True)\n"
-        "x = a * 2.0\ny = x[1:]\ny[0] = w * w\n((x * x).sum() + y.sum()).backward()\nout = [a.grad, w.grad]",
-        None,
-    ),
-    (
-        "gradient of repeats",
-        "writing",
-        "a = ut.tensor([1.0, 2.0, 3.0], requires_grad=True)\nx = ut.zeros(4)\n"
-        "x[ut.asarray([1, 1, 3])] = a\n(x * x).sum().backward()\nout = a.grad",
-        None,
-    ),
-    (
-        "gradient of a loop",
-        "writing",
-        "a = ut.tensor([0.5, 2.0], requires_grad=True)\nx = ut.zeros(5)\nh = a[0]\n"
-        "for i in range(5):\n    x[i] = h\n    h = h * a[1]\n(x * x).sum().backward()\nout = [x, a.grad]",
-        None,
-    ),
-    (
-        "scatter_add",
-        "writing",
-        "x = ut.tensor([1.0, 2.0], requires_grad=True)\n(x[ut.asarray([0, 0, 1])] * 3.0).sum().backward()\nout = x.grad",
-        None,
-    ),
-    (
-        "where",
-        "reverse",
-        "x = ut.tensor([0.0, 4.0], requires_grad=True)\nut.where(x > 0, ut.sqrt(x), 0.0).sum().backward()\nout = x.grad",
-        None,
-    ),
-]
 
 
 def check_numpy(run: Run) -> None:
@@ -255,33 +103,108 @@ def check_threads(run: Run) -> None:
             raise Failure("threads", "another gradient", a, b, "")
 
 
-def check_hooks(run: Run) -> None:
-    """The protocol's own hooks: assignment and scatter-add."""
+def check_assign(run: Run) -> None:
+    """`assign` writes what NumPy writes, by every kind of key."""
+    keys: list[tuple[Any, Any]] = [
+        (slice(1, 3), [5.0, 6.0]),
+        (slice(None, None, -2), [5.0, 6.0]),
+        (..., 2.0),
+        (2, 7.0),
+        (-1, 7.0),
+        ([0, 2], [5.0, 6.0]),
+        ([True, False, True, False], [5.0, 6.0]),
+    ]
     engine = run.engine()
-    a = engine.from_numpy(np.zeros(4))
-    index = engine.from_numpy(np.asarray([0, 0, 3]))
-    added = engine.scatter_add(a, (index,), engine.from_numpy(np.asarray([1.0, 2.0, 4.0])))
-    if why := difference(np.asarray([3.0, 0.0, 0.0, 4.0]), np.asarray(engine.to_numpy(added)), 0, 0):
-        raise Failure("scatter_add", why, [3.0, 0.0, 0.0, 4.0], engine.to_numpy(added), "")
-    b = engine.assign(engine.from_numpy(np.zeros(4)), slice(1, 3), engine.from_numpy(np.asarray([5.0, 6.0])))
-    if why := difference(np.asarray([0.0, 5.0, 6.0, 0.0]), np.asarray(engine.to_numpy(b)), 0, 0):
-        raise Failure("assign", why, [0.0, 5.0, 6.0, 0.0], engine.to_numpy(b), "")
-    run.count["hooks"] = 2
+    for key, value in keys:
+        expected = np.arange(4.0)
+        index = np.asarray(key) if isinstance(key, list) else key
+        expected[index] = value
+        run.counted("assign")
+        raw = engine.from_numpy(index) if isinstance(key, list) and not isinstance(key[0], bool) else index
+        if isinstance(key, list) and isinstance(key[0], bool):
+            raw = engine.from_numpy(np.nonzero(index)[0])
+        got = engine.assign(engine.from_numpy(np.arange(4.0)), raw, engine.from_numpy(np.asarray(value)))
+        if why := difference(expected, np.array(engine.to_numpy(got)), 0, 0):
+            raise Failure("assign", why, expected, engine.to_numpy(got), f"key {key}, value {value}")
 
 
-def _as_check(name: str, text: str, error: type[Exception] | None) -> Callable[[Run], None]:
-    return lambda run: program(run, name, text, error=error)
+def check_scatter_add(run: Run) -> None:
+    """`scatter_add` adds every value, those of repeated indices too, for every dtype it may meet."""
+    engine = run.engine()
+    for dtype in ("float64", "float32", "complex128", "int64"):
+        if dtype not in run.dtypes():
+            continue
+        for index in ([0, 0, 3], [-1, 3, 3], [2, 1, 2]):
+            expected, values = np.arange(4).astype(dtype), np.asarray([1, 2, 4], dtype)
+            a = engine.from_numpy(expected.copy())
+            np.add.at(expected, np.asarray(index), values)
+            run.counted("scatter_add")
+            got = engine.scatter_add(a, (engine.from_numpy(np.asarray(index)),), engine.from_numpy(values))
+            if why := difference(expected, np.array(engine.to_numpy(got)), 0, 0):
+                raise Failure("scatter_add", why, expected, engine.to_numpy(got), f"indices {index}")
+
+
+def check_hooks(run: Run) -> None:
+    """What the rest of the protocol promises: names, dtypes, devices, joining complex numbers."""
+    engine = run.engine()
+    if engine.name != run.backend or not isinstance(engine.version(), str):
+        raise Failure("name", "another name", run.backend, engine.name, "")
+    for dtype in engine.dtypes():
+        run.counted("hooks")
+        a = engine.from_numpy(np.zeros(2, dtype.name))
+        if not engine.is_array(a) or engine.is_array(np.float64(0)) or engine.is_array([0.0]):
+            raise Failure("is_array", "another answer", True, type(a), "")
+        if engine.dtype_of(a) != dtype:
+            raise Failure("dtype_of", "another dtype", dtype, engine.dtype_of(a), "")
+        if engine.device_of(a) not in engine.devices():
+            raise Failure("device_of", "not among devices()", engine.devices(), engine.device_of(a), "")
+        engine.synchronize(a)
+    for real in ("float32", "float64"):
+        if real in run.dtypes() and f"complex{2 * int(real[5:])}" in run.dtypes():
+            x = np.asarray([1.0, -0.0, np.inf, np.nan], real)
+            joined = np.array(
+                engine.to_numpy(engine.join_complex(engine.from_numpy(x), engine.from_numpy(x[::-1].copy())))
+            )
+            expected = np.empty(4, joined.dtype)
+            expected.real, expected.imag = x, x[::-1]
+            if why := difference(expected, joined, 0, 0):
+                raise Failure("join_complex", why, expected, joined, "")
+
+
+def check_streams(run: Run) -> None:
+    """A seed gives the same numbers on every engine, however they are asked for."""
+    random = getattr(ut, "random", None)
+    if random is None:
+        return
+    for draw in ("uniform", "normal"):
+        streams = []
+        for backend, shapes in ((run.backend, [(6,)]), (run.backend, [(2,), (2, 2)]), ("numpy", [(6,)])):
+            with ut.use_backend(backend):
+                g = random.Generator(3)
+                parts = [np.array(getattr(g, draw)(shape).numpy()).reshape(-1) for shape in shapes]
+                streams.append(np.concatenate(parts))
+        run.counted("random")
+        for other in streams[1:]:
+            if why := difference(other, streams[0], 0, 0):
+                raise Failure(
+                    f"random.{draw}", why, other, streams[0], f"ut.random.Generator(3).{draw}((6,))"
+                )
 
 
 CHECKS: list[tuple[str, str, Callable[[Run], None]]] = [
-    *(
-        (f"{name} #{i}", kind, _as_check(name, text, error))
-        for i, (name, kind, text, error) in enumerate(PROGRAMS)
-    ),
-    ("numpy", "interchange", check_numpy),
+    ("from_numpy", "interchange", check_numpy),
     ("dlpack", "interchange", check_dlpack),
     ("devices", "interchange", check_devices),
+    ("random", "objects", check_streams),
     ("pickle and copy", "objects", check_objects),
     ("threads", "objects", check_threads),
+    ("assign", "writing", check_assign),
+    ("scatter_add", "interchange", check_scatter_add),
     ("hooks", "objects", check_hooks),
 ]
+
+
+def checks() -> Iterator[Check]:
+    """The checks of this file."""
+    for name, kind, function in CHECKS:
+        yield Check(name, "protocol", kind, function)

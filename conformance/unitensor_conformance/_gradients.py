@@ -12,8 +12,10 @@ import numpy as np
 import unitensor as ut
 from unitensor._op import Op
 
-from ._compare import results
-from ._samples import Arguments, call
+from ._arguments import dtypes_for
+from ._checks import Run
+from ._compare import Failure, difference, results, size_of, snippet
+from ._samples import Arguments, call, samples
 
 #: Ops of matrices with a structure: what makes one of any matrix.
 STRUCTURE = frozenset({"linalg.cholesky", "linalg.eigh", "linalg.eigvalsh"})
@@ -42,6 +44,22 @@ def derivative(backend: str, made: Op, given: Arguments, mode: str) -> Any:
             return tuple(np.asarray(t.detach().numpy()) for t in _derivative(made, given, mode))
     except Exception as error:
         return error
+
+
+def check_gradient(run: Run, made: Op, mode: str) -> None:
+    """A derivative of an op on this engine against the same one on NumPy."""
+    for dtype in dtypes_for(made, run.dtypes() & {"float64", "complex128"}):
+        for given in samples(made, dtype):
+            run.counted(made.path)
+            expected, got = (derivative(b, made, given, mode) for b in ("numpy", run.backend))
+            if isinstance(expected, Exception) and isinstance(got, Exception):
+                continue
+            text = snippet(made, given, run.backend)
+            if isinstance(expected, Exception) or isinstance(got, Exception):
+                raise Failure(made.path, f"{mode}: an error on one engine only", expected, got, text)
+            for e, g in zip(expected, got, strict=True):
+                if why := difference(e, g, 1e-8, 1e-8 * max(1.0, size_of(e)), signed=False):
+                    raise Failure(made.path, f"{mode} derivative: {why}", e, g, text)
 
 
 def _derivative(made: Op, given: Arguments, mode: str) -> list[Any]:

@@ -12,7 +12,7 @@ from ._checks import Check, Run
 from ._compare import Failure
 
 #: How many examples an op gets at each level.
-LEVELS = {"quick": 12, "full": 120}
+LEVELS = {"quick": 8, "full": 120}
 
 
 @dataclass(frozen=True)

@@ -247,7 +247,7 @@ def samples(made: Op, dtype: str) -> list[Arguments]:
     """Arguments of an op, its arrays NumPy arrays of a dtype."""
     return [
         {name: _drawn(value, f"{made.path}{i}{name}", dtype) for name, value in arguments.items()}
-        for i, arguments in enumerate(_arguments(made))
+        for i, arguments in enumerate(forms(made))
     ]
 
 
@@ -266,11 +266,12 @@ def lifted(value: Any) -> Any:
     return ut.asarray(value) if isinstance(value, np.ndarray) else value
 
 
-def _arguments(made: Op) -> list[Arguments]:
+def forms(made: Op) -> list[Arguments]:
+    """The arguments that an op is tried with, what is to be drawn still an `Array`."""
     if made.path in SPECIAL:
         return SPECIAL[made.path]
     if set(made.positional) - set(made.inputs) - set(made.defaults):
-        raise LookupError(f"tests/samples.py: {made.path} needs arguments; add a line to SPECIAL")
+        raise LookupError(f"{made.path} needs arguments; add a line to SPECIAL in {__name__}")
     domain = made.domain or (-2.0, 2.0)
     pairs = domain if isinstance(domain[0], tuple) else (domain,) * len(made.inputs)
     if made.elementwise:
