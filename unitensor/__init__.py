@@ -229,10 +229,10 @@ from ._transforms import (
 from ._writing import at as at
 
 if _CHECKING:
-    from . import random as random
+    from . import nn as nn, optim as optim, random as random
 
 #: Imported at first use, so that `import unitensor` stays light.
-_LAZY = ("random",)
+_LAZY = ("nn", "optim", "random")
 
 
 def __getattr__(name: str) -> _Any:
