@@ -459,6 +459,22 @@ def test_checkpoints_nest_and_have_every_order() -> None:
         np.testing.assert_allclose(f(x).item(), plain(x).item(), rtol=1e-12)
 
 
+def test_checkpoint_draws_the_same_numbers() -> None:
+    masks = []
+
+    def dropout(x: Any) -> Any:
+        masks.append(ut.random.bernoulli(0.5, x.shape).tolist())
+        return x * ut.asarray(masks[-1])
+
+    x = ut.tensor(np.ones(50), requires_grad=True)
+    y = ut.checkpoint(dropout, x)
+    after = ut.random.default_generator().state
+    ut.sum(y).backward()
+    assert masks[0] == masks[1]
+    assert x.grad.tolist() == masks[0]
+    assert ut.random.default_generator().state == after
+
+
 def test_checkpoint_errors() -> None:
     x = ut.tensor([1.0], requires_grad=True)
     with pytest.raises(ut.GradientError, match="checkpoint: the function made a leaf"):
@@ -539,6 +555,38 @@ def test_custom_gradient_errors() -> None:
         ut.custom_gradient(lambda x: x * w, backward=lambda g, out, x: g)(x)
     with pytest.raises(TypeError, match="returned 3; expected a Tensor or a tuple of them"):
         ut.custom_gradient(lambda x: 3, backward=lambda g, out, x: g)(x)
+
+
+# Escapes ------------------------------------------------------------------------------------------------
+
+
+def test_track_escapes() -> None:
+    x = ut.asarray([1.0, 2.0])
+    with ut.testing.track_escapes() as escapes:
+        start = line()
+        x.numpy()
+        np.asarray(x)
+        bool(x[0] > 0)
+        x.tolist()
+        with ut.testing.track_escapes() as inner:
+            ut.sum(x).item()
+        [10, 20][ut.asarray(1)]
+    x.numpy()
+    assert [e.how for e in escapes] == [
+        *("numpy()", "conversion to a NumPy array", "bool()", "tolist()", "item()", "index()")
+    ]
+    assert [e.how for e in inner] == ["item()"]
+    assert [e.place for e in escapes[:4]] == [f"{__file__}:{start + i}" for i in (1, 2, 3, 4)]
+    assert escapes[2].tensor == "bool[] on 'numpy'"
+    assert ut.exp(x).shape == (2,)
+
+
+def test_a_lost_gradient_names_the_line() -> None:
+    x = ut.tensor([1.0], requires_grad=True)
+    with pytest.raises(ut.GradientError, match="would lose it") as caught:
+        np.asarray(x)
+    here = line() - 1
+    assert f"at {__file__}:{here}; use .detach() first" in str(caught.value)
 
 
 # Anomalies ----------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ all inputs and hands each its own.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ContextDecorator
 from contextvars import Token
@@ -17,6 +16,7 @@ from numpy import errstate
 
 from ._backward import surface
 from ._errors import describe
+from ._exits import caller
 from ._graph import (
     Dual,
     GradientError,
@@ -87,6 +87,12 @@ def _tensors(tree: Any) -> list[Any]:
 # Checkpoint ------------------------------------------------------------------------------------
 
 
+def _generator() -> Any:
+    from .random import default_generator  # here, because importing unitensor does not need it
+
+    return default_generator()
+
+
 class _Segment:
     """A function to run again in the backward pass, on the values that it had."""
 
@@ -94,6 +100,7 @@ class _Segment:
         self.f = f
         self.call = tree_map(lambda x: x.detach() if isinstance(x, scope["Tensor"]) else x, call)
         self.nodes = [x._node for x in _tensors(call)]
+        self.randomness = _generator().state
         self.parents = parents
         self.own = own
 
@@ -115,12 +122,22 @@ class _Segment:
             result = self.f(*args, **kwargs)
         return result, _tensors((args, kwargs)), _tensors(result), limit
 
+    def once_more(self, recorded: bool) -> tuple[Any, list[Tensor], list[Tensor], int]:
+        """`again`, with the random numbers of the first time."""
+        generator = _generator()
+        now, generator.state = generator.state, self.randomness
+        try:
+            return self.again(recorded)
+        finally:
+            generator.state = now
+
 
 def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call f now, but keep nothing of its inside: the backward pass calls f again.
 
-    This trades time for memory. f must give the same results both times. Tensors that f uses
-    without taking them as arguments have their gradients, too. In forward mode f is just called.
+    This trades time for memory. f must give the same results both times; numbers that it draws
+    from `ut.random` are the same. Tensors that f uses without taking them as arguments have their
+    gradients, too. In forward mode f is just called.
 
     >>> import unitensor as ut
     >>> x = ut.tensor(2.0, requires_grad=True)
@@ -156,7 +173,7 @@ def run_again_rule(xp: Any, g: Any, residual: Any) -> Any:
     """The cotangents of a segment's inputs: run it, and carry the cotangents back through it."""
     segment: _Segment = residual[0]
     recorded = xp is scope["tensors"]
-    _, args, results, limit = segment.again(recorded)
+    _, args, results, limit = segment.once_more(recorded)
     ys = [y for y in results if y._node is not None]
     roots = [(y._node, c if recorded else c._data) for y, c in zip(ys, _filled(g, ys))]
     apply: Callable[..., Any] | None = apply_recorded if recorded else None
@@ -324,9 +341,6 @@ def _pushed(
 # Anomalies ---------------------------------------------------------------------------------------
 
 
-_PACKAGE = __file__.rpartition("_custom")[0]
-
-
 class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
     """In a `with` block, say which line of the program a NaN or an error of a backward pass is from.
 
@@ -343,7 +357,7 @@ class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
     def __enter__(self) -> None:
         self._mode = special()
         self._mode.__enter__()
-        self._token: Token[Any] = anomaly.set((_place, _checked))
+        self._token: Token[Any] = anomaly.set((caller, _checked))
 
     def __exit__(self, *exc: object) -> None:
         anomaly.reset(self._token)
@@ -351,14 +365,6 @@ class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
 
     def _recreate_cm(self) -> detect_anomaly:
         return detect_anomaly()
-
-
-def _place() -> str:
-    """The file and line of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def _checked(xp: Any, run: Callable[..., Any], node: list[Any], edge: Any, g: Any) -> Any:

@@ -14,6 +14,7 @@ from ._backward import Hook, add_hook, backward, move_node
 from ._devices import Device
 from ._dtypes import DType, as_dtype, is_inexact
 from ._errors import describe
+from ._exits import caller, note, watchers
 from ._graph import LEAF, GradientError, new_leaf
 from ._op import operators, scope
 from ._ops import (
@@ -257,8 +258,11 @@ class Tensor:
     def _leave(self, what: str) -> None:
         if self._node is not None:
             raise GradientError(
-                f"{what} of a Tensor that requires a gradient would lose it; use .detach() first: x.detach()"
+                f"{what} of a Tensor that requires a gradient would lose it, at {caller()}; "
+                "use .detach() first: x.detach()"
             )
+        if watchers:
+            note(what, self)
 
     def numpy(self) -> Any:
         """A NumPy array of the values, sharing memory where that can be.
@@ -290,6 +294,8 @@ class Tensor:
         """
         if self.size != 1:
             raise ValueError(f"item: expected one element, got shape {self.shape}; use tolist()")
+        if watchers:
+            note("item()", self)
         return self._xp.backend.to_numpy(self._data).item()
 
     def tolist(self) -> Any:
@@ -299,6 +305,8 @@ class Tensor:
         >>> ut.asarray([[1, 2]]).tolist()
         [[1, 2]]
         """
+        if watchers:
+            note("tolist()", self)
         return self._xp.backend.to_numpy(self._data).tolist()
 
     def _scalar(self, what: str) -> Any:
@@ -309,6 +317,8 @@ class Tensor:
                     "use ut.any(x) or ut.all(x)"
                 )
             raise TypeError(f"{what}: expected a 0-d Tensor, got shape {self.shape}; use item() or tolist()")
+        if watchers and what in ("bool", "index"):
+            note(f"{what}()", self)
         return self._xp.backend.to_numpy(self._data).item()
 
     def __bool__(self) -> bool:

@@ -1,6 +1,7 @@
-"""Checks for users' own functions: are their gradients right?
+"""Checks for users' own functions: are their gradients right, and where do values leave?
 
-`gradcheck` compares both modes with finite differences, `gradgradcheck` the second derivatives.
+`gradcheck` compares both modes with finite differences, `gradgradcheck` the second derivatives;
+`track_escapes` lists every exit to NumPy and Python.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from ._backward import complex_dtype
 from ._dtypes import is_inexact, real_of
 from ._errors import describe
+from ._exits import Escape, watchers
 from ._graph import Dual, is_grad_enabled, name_of, no_grad
 from ._op import Op, scope
 from ._trees import leaves, tree_map
@@ -108,6 +110,28 @@ def gradgradcheck(
         g.__name__ = f"the gradient of {problem.name}, {which}"
         gradcheck(g, *problem.xs, *directions, step=step, rtol=rtol, atol=atol, fast=fast)
     return True
+
+
+class track_escapes:  # noqa: N801 -- a mode, named like no_grad
+    """List every exit of values to NumPy, DLPack or Python in a `with` block, with its place.
+
+    For authors of libraries who want to know where a program leaves the engine; in any thread.
+
+    >>> import unitensor as ut
+    >>> with ut.testing.track_escapes() as escapes:
+    ...     x = float(ut.ones(()))
+    >>> escapes[0].how, escapes[0].tensor
+    ('float()', "float64[] on 'numpy'")
+    """
+
+    def __enter__(self) -> list[Escape]:
+        self._found: list[Escape] = []
+        watchers.append(self._found)
+        return self._found
+
+    def __exit__(self, *exc: object) -> None:
+        # By identity: two lists of the same escapes are equal.
+        watchers[:] = [found for found in watchers if found is not self._found]
 
 
 # Numbers of a Tensor ---------------------------------------------------------------------------
