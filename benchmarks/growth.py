@@ -12,7 +12,7 @@ import numpy as np
 
 import unitensor as ut
 
-from ._bench import Figure, measure
+from ._bench import Figure, clock, measure, settled
 
 
 def chain(n: int) -> Any:
@@ -39,7 +39,6 @@ def traced(f: Callable[[], Any]) -> tuple[Any, float]:
 def lengths(quick: bool) -> list[Figure]:
     case, found = "chain growth", []
     first_time = first_bytes = 0.0
-    chain(100_000)  # fills the interpreter's lists of free objects, which would hide the first bytes
     for n in (1_000, 10_000, 100_000, *(() if quick else (1_000_000,))):
         seed = ut.ones(10, dtype=ut.float64)
 
@@ -48,13 +47,17 @@ def lengths(quick: bool) -> list[Figure]:
             y.backward(seed)
             assert x.grad is not None
 
-        once()
-        samples = timeit.repeat(once, "import gc; gc.enable()", number=1, repeat=max(3, 30_000 // n))
+        with settled():
+            once()
+            repeat = max(3, 30_000 // n)
+            samples = timeit.repeat(once, "import gc; gc.enable()", clock(), number=1, repeat=repeat)
         per_op = 1e9 * statistics.median(samples) / n
         _, kept = traced(lambda n=n: chain(n))
-        first_time, first_bytes = first_time or per_op, first_bytes or kept / n
+        first_time = first_time or per_op
+        if n > 1_000:  # the interpreter's lists of free objects hide the bytes of a short chain
+            first_bytes = first_bytes or kept / n
         found.append(Figure(case, f"time an op, n={n:.0e}", per_op, "ns", 1.25 * first_time))
-        found.append(Figure(case, f"bytes an op, n={n:.0e}", kept / n, "B", 1.05 * first_bytes))
+        found.append(Figure(case, f"bytes an op, n={n:.0e}", kept / n, "B", 1.1 * first_bytes or None))
     return found
 
 

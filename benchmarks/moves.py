@@ -10,7 +10,7 @@ import numpy as np
 
 import unitensor as ut
 
-from ._bench import Figure, measure
+from ._bench import Figure, clock, measure
 from ._peers import peer
 
 SMALL, LARGE = 1 << 10, 1 << 30
@@ -40,6 +40,9 @@ def moves(quick: bool) -> list[Figure]:
 
 def _median(x: Any, target: str) -> float:
     x.to(target)
-    once = timeit.timeit(lambda: x.to(target), number=1)
+    once = timeit.timeit(lambda: x.to(target), timer=clock(), number=1)
     number = max(1, min(200, round(2e-3 / once)))
-    return statistics.median(timeit.repeat(lambda: x.to(target), number=number, repeat=9)) / number
+    return (
+        statistics.median(timeit.repeat(lambda: x.to(target), timer=clock(), number=number, repeat=9))
+        / number
+    )
