@@ -318,3 +318,106 @@ def test_clipping(most: float) -> None:
             agree(found, expected)
         for a, b in pairs[:2]:
             agree(a.grad, b.grad)
+
+
+RECURRENT: dict[str, tuple[Any, Any, dict[str, Any], dict[str, Any]]] = {
+    "rnn": (nn.RNN, tnn.RNN, {}, {}),
+    "rnn relu": (nn.RNN, tnn.RNN, {"nonlinearity": "relu"}, {"nonlinearity": "relu"}),
+    "gru": (nn.GRU, tnn.GRU, {"bias": False}, {"bias": False}),
+    "gru deep": (
+        nn.GRU,
+        tnn.GRU,
+        {"layers": 2, "bidirectional": True},
+        {"num_layers": 2, "bidirectional": True},
+    ),
+    "lstm": (nn.LSTM, tnn.LSTM, {}, {}),
+    "lstm deep": (
+        nn.LSTM,
+        tnn.LSTM,
+        {"layers": 2, "bidirectional": True},
+        {"num_layers": 2, "bidirectional": True},
+    ),
+}
+
+
+def gradients_agree(ours: Any, theirs: Any) -> None:
+    expected = dict(theirs.named_parameters())
+    found = dict(ours.named_parameters())
+    assert set(found) == set(expected)
+    for key, p in found.items():
+        agree(p.grad, expected[key].grad)
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers(engine: str, name: str) -> None:
+    make, their_make, options, their_options = RECURRENT[name]
+    ours, theirs = twins(
+        Case(
+            lambda: make(3, 4, **options),
+            lambda: their_make(3, 4, batch_first=True, **their_options),
+            draw(1),
+        )
+    )
+    x, tx = leaf(draw(2, 5, 3))
+    out, state = ours(x)
+    expected, their_state = theirs(tx)
+    agree(out, expected)
+    pairs = list(zip(state, their_state, strict=True)) if isinstance(state, tuple) else [(state, their_state)]
+    for s, t in pairs:
+        agree(s, t)
+    (ut.sum(out * out) + sum(ut.sum(s) for s, _ in pairs)).backward()
+    (torch.sum(expected * expected) + sum(t.sum() for _, t in pairs)).backward()
+    agree(x.grad, tx.grad)
+    gradients_agree(ours, theirs)
+    state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+    agree(ours(x, state)[0], theirs(tx, their_state)[0])
+
+
+@pytest.mark.parametrize("masked", ["not", "causal", "added"])
+def test_attention(engine: str, masked: str) -> None:
+    ours, theirs = twins(
+        Case(
+            lambda: nn.MultiheadAttention(8, 2),
+            lambda: tnn.MultiheadAttention(8, 2, batch_first=True),
+            draw(1),
+        )
+    )
+    (x, tx), (y, ty) = leaf(draw(3, 5, 8)), leaf(draw(3, 5, 8))
+    causal = np.tril(np.ones((5, 5), bool))
+    added = draw(5, 5)
+    mask = {"not": None, "causal": ut.asarray(causal), "added": ut.asarray(added)}[masked]
+    their_mask = {"not": None, "causal": torch.tensor(~causal), "added": torch.tensor(added)}[masked]
+    out, (expected, _) = ours(x, y, mask=mask), theirs(tx, ty, ty, attn_mask=their_mask)
+    agree(out, expected)
+    (out * out).sum().backward()
+    (expected * expected).sum().backward()
+    agree(x.grad, tx.grad)
+    agree(y.grad, ty.grad)
+    gradients_agree(ours, theirs)
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_transformer_block(engine: str, norm_first: bool) -> None:
+    ours, theirs = twins(
+        Case(
+            lambda: nn.TransformerBlock(8, 2, 16, dropout=0.0, norm_first=norm_first),
+            lambda: tnn.TransformerEncoderLayer(8, 2, 16, 0.0, norm_first=norm_first, batch_first=True),
+            draw(1),
+        )
+    )
+    x, tx = leaf(draw(3, 5, 8))
+    out, expected = ours(x), theirs(tx)
+    agree(out, expected)
+    (out * out).sum().backward()
+    (expected * expected).sum().backward()
+    agree(x.grad, tx.grad)
+    gradients_agree(ours, theirs)
+
+
+def test_a_query_that_may_look_nowhere_gets_zeros(engine: str) -> None:
+    q = ut.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    out = nn.attention(q, q, q, mask=ut.asarray([[False, False], [True, False]]))
+    assert out.tolist() == [[0.0, 0.0], [1.0, 2.0]]
+    out.sum().backward()
+    assert q.grad is not None
+    assert bool(ut.all(ut.isfinite(q.grad)))

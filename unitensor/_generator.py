@@ -422,7 +422,7 @@ class Generator:
         count = math.prod(lengths)
         if n < 1 and count:
             raise ValueError(f"choice: there is nothing to choose from: a has {n} elements")
-        values = None if p is None else _probabilities("choice", p, None)
+        values: Any = None if p is None else _probabilities("choice", p, None)
         if values is not None and values.shape != (n,):
             raise ValueError(f"choice: p has shape {values.shape}; expected ({n},), one for each element")
         possible = n if values is None else int(np.count_nonzero(values))

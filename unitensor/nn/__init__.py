@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from . import functional as functional, init as init
+from .attention import (
+    MultiheadAttention as MultiheadAttention,
+    TransformerBlock as TransformerBlock,
+    attention as attention,
+    causal_mask as causal_mask,
+)
 from .convolution import (
     AvgPool as AvgPool,
     Conv1d as Conv1d,
@@ -55,3 +61,4 @@ from .losses import (
     nll_loss as nll_loss,
 )
 from .module import Module as Module, parameter as parameter
+from .recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN
