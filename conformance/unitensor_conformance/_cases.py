@@ -24,8 +24,13 @@ FINITE = frozenset({"decompositions", "eigenvalues", "equations", "norms", "four
 REGULAR = frozenset({"linalg.inv", "linalg.solve", "linalg.slogdet", "linalg.matrix_power", "linalg.det"})
 #: Functions whose integers must stay small: a larger power wraps around, a larger shift is undefined.
 SMALL = frozenset({"pow", "prod", "cumulative_prod", "bitwise_left_shift", "bitwise_right_shift"})
+#: The signs of the diagonals that make matrices regular: of either determinant.
+SIGNS = np.asarray([-1, 1, 1, -1, 1, -1])
 #: Where arguments are beyond what an engine's own library reduces exactly.
 PERIODIC = frozenset({"sin", "cos", "tan"})
+
+#: Functions of complex numbers that treat the parts on their own.
+BY_PARTS = frozenset({"conj", "real", "imag", "negative", "positive", "add", "subtract"})
 
 PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
 WILD = [-0.0, np.inf, -np.inf, np.nan, 1e4, -1e4]
@@ -96,6 +101,8 @@ MORE: dict[str, list[Arguments]] = {
     "searchsorted": [
         {"x1": Array((7,), then=np.sort), "x2": M(9), "side": "right"},
         {"x1": Array((0,)), "x2": M(2)},
+        {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0])},
+        {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0]), "side": "right"},
     ],
     "squeeze": [{"x": M(1, 3, 1), "axis": axis} for axis in (0, -1, (0, -1), ())],
     "stack": [{"arrays": [M(2, 3), M(2, 3)], "axis": axis} for axis in (0, 1, 2, -2, -3)],
@@ -182,6 +189,7 @@ def _reductions(made: Op) -> list[Arguments]:
     if made.name != "prod":
         found += MANY
     if "correction" in made.options:
+        found += [{"x": Array((50,), 1e4, 1e4 + 1)}]  # where digits cancel
         found += [{"x": M(2, 5), "correction": c, "axis": 1} for c in (1, 1.5)]
     if "dtype" in made.options:
         found += [{"x": M(5), "dtype": ut.float32}, {"x": M(5), "dtype": ut.int64}][
@@ -194,6 +202,9 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     """All special values at once, each against each; 0-d, empty and strided arrays."""
     values = specials(made, dtype)
     names = made.inputs
+    if made.name in SMALL and np.dtype(dtype).kind in "iu":
+        # The exponent or the shift is small, the base any.
+        yield {names[0]: specials(made, dtype, any_size=True)[:, None], names[1]: values[None, :]}
     if len(names) == 1:
         yield {names[0]: values}
         yield {names[0]: values[:0].reshape(0, 2)}
@@ -216,19 +227,21 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
                 yield {names[0]: scalar, names[1]: usual}
 
 
-def specials(made: Op, dtype: str) -> Any:
+def specials(made: Op, dtype: str, *, any_size: bool = False) -> Any:
     """The values of a dtype at which functions go wrong."""
     kind = np.dtype(dtype).kind
     if kind == "b":
         return np.asarray([False, True, True, False])
     if kind in "iu":
         info = np.iinfo(dtype)
-        small = [0, 1, 2, 3, 5, 6] if made.name in SMALL else [0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 10, 100]
-        ends = [] if made.name in SMALL else [info.max, info.max - 1, info.min]
+        small_only = made.name in SMALL and not any_size
+        small = [0, 1, 2, 3, 5, 6] if small_only else [0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 10, 100]
+        ends = [] if small_only else [info.max, info.max - 1, info.min]
         return np.asarray([v for v in small if v >= info.min] + ends, dtype)
     if kind == "c":
         parts = [1.0, -1.0, 0.5, -0.5, 2.5, -1.5, 3.0]
-        return np.asarray([complex(a, b) for a, b in itertools.product(parts, parts)], dtype)
+        wild = [0.0, -0.0, np.inf, -np.inf, np.nan] if made.result == "bool" or made.name in BY_PARTS else []
+        return np.asarray([complex(a, b) for a, b in itertools.product(parts + wild, parts + wild)], dtype)
     wild = WILD if made.name not in PERIODIC else [w for w in WILD if abs(w) != 1e4]
     extreme = [] if made.name in PERIODIC else EXTREME[dtype]
     return np.asarray(PLAIN + wild + extreme, dtype)
@@ -247,7 +260,10 @@ def _fill(made: Op, value: Any, dtype: str, seed: str, tied: bool) -> Any:
     rng = np.random.default_rng(zlib.crc32(seed.encode()))
     array = _tied(made, rng, value.shape, dtype) if tied else _spread(made, rng, value, dtype)
     if made.path in REGULAR and len(value.shape) > 1 and value.shape[-1] == value.shape[-2]:
-        array = array + 9 * np.eye(value.shape[-1]).astype(dtype)
+        array = (
+            array
+            + 9 * (SIGNS[: value.shape[-1]] if np.dtype(dtype).kind != "u" else 1) * np.eye(value.shape[-1])
+        ).astype(dtype)
     with np.errstate(invalid="ignore"):
         return np.asarray(value.then(array)).astype(dtype)
 
@@ -257,7 +273,7 @@ def _spread(made: Op, rng: Any, value: Array, dtype: str) -> Any:
     if kind == "b":
         return rng.integers(0, 2, value.shape).astype(bool)
     if kind in "iu":
-        low, high = (0, 4) if made.name in SMALL or kind == "u" else (-9, 10)
+        low, high = (int(made.name == "pow"), 4) if made.name in SMALL or kind == "u" else (-9, 10)
         if value.shape and max(value.shape) > 100:
             low, high = 60, 120  # so that a sum in the dtype itself overflows
         return rng.integers(low, high, value.shape).astype(dtype)

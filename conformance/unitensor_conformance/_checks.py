@@ -45,10 +45,13 @@ class Check:
     chapter: str
     kind: str
     run: Callable[[Run], None]
+    #: What tells it from another check of the same op and kind.
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.kind}:{self.op}"
+        """`kind:op`, the name in lists of known failures."""
+        return f"{self.kind}:{self.op}" + (f" {self.label}" if self.label else "")
 
 
 KINDS = (

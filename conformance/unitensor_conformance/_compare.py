@@ -108,9 +108,13 @@ def tolerance(made: Op, expected: Any, scale: float) -> tuple[float, float]:
     return ulps * eps, ulps * eps * scale
 
 
+#: Functions that choose among equals.
+CHOOSING = frozenset({"maximum", "minimum", "clip"})
+
+
 def signs_count(made: Op) -> bool:
-    """Whether the sign of a zero is determined: not of sums, nor of the larger of 0 and -0."""
-    return chapter_of(made) not in ADDING and made.name not in ("maximum", "minimum", "clip", "round")
+    """Whether the sign of a zero is determined: not of sums, nor which of 0 and -0 is larger or first."""
+    return chapter_of(made) not in ADDING | {"sorting", "sets"} and made.name not in CHOOSING
 
 
 def difference(expected: Any, got: Any, rtol: float, atol: float, *, signed: bool = True) -> str:

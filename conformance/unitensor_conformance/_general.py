@@ -20,6 +20,12 @@ def check_numpy(run: Run) -> None:
     """`from_numpy` and `to_numpy` give back what they were given, for every dtype and shape."""
     engine = run.engine()
     for dtype in engine.dtypes():
+        special = np.asarray([0.0, -0.0, 1.0, -1.0] + [np.nan, np.inf, -np.inf, 1e-30] * (dtype.kind in "fc"))
+        with np.errstate(invalid="ignore"):
+            special = special.astype(dtype.name)
+        back = np.array(engine.to_numpy(engine.from_numpy(special)))
+        if why := difference(special, back, 0, 0):
+            raise Failure("to_numpy(from_numpy(a))", why, special, back, "")
         for shape in ((), (0,), (3,), (2, 0, 3), (2, 3)):
             values = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype.name)
             for a in (values, values[::-1] if shape else values, values.T):
@@ -27,6 +33,19 @@ def check_numpy(run: Run) -> None:
                 run.count["numpy"] = run.count.get("numpy", 0) + 1
                 if why := difference(np.asarray(a), np.asarray(back), 0, 0):
                     raise Failure("to_numpy(from_numpy(a))", why, a, back, "")
+
+
+class Exporter:
+    """An array of a library that nobody knows, behind DLPack."""
+
+    def __init__(self, a: Any) -> None:
+        self.a = a
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.a.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.a.__dlpack_device__()
 
 
 def check_dlpack(run: Run) -> None:
@@ -37,6 +56,9 @@ def check_dlpack(run: Run) -> None:
             x = ut.asarray(values)
             if x.device.kind == "cpu" and (why := difference(values, np.from_dlpack(x), 0, 0)):
                 raise Failure("__dlpack__", why, values, np.from_dlpack(x), "")
+            z = ut.from_dlpack(Exporter(values))
+            if why := difference(values, np.array(z.numpy()), 0, 0):
+                raise Failure("from_dlpack", why, values, z, "")
             y = ut.from_dlpack(x)
             if y.backend != run.backend or (why := difference(values, np.asarray(y.numpy()), 0, 0)):
                 raise Failure("from_dlpack", "another array", values, y, "")
@@ -192,7 +214,7 @@ def check_streams(run: Run) -> None:
 
 
 CHECKS: list[tuple[str, str, Callable[[Run], None]]] = [
-    ("from_numpy", "interchange", check_numpy),
+    ("from_numpy and to_numpy", "interchange", check_numpy),
     ("dlpack", "interchange", check_dlpack),
     ("devices", "interchange", check_devices),
     ("random", "objects", check_streams),
