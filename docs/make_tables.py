@@ -167,7 +167,8 @@ later is a `GradientError` that names the line of the write.
 - `ut.custom_gradient(f, backward, forward)`: rules of your own, to every order.
 - `with ut.detect_anomaly():` names the line of your program where a NaN, or an error of the backward pass,
   comes from.
-- `ut.testing.gradcheck` and `gradgradcheck`: your function against finite differences.
+- `ut.testing.gradcheck` and `gradgradcheck`: your function against finite differences. `track_escapes` lists
+  every exit of values to NumPy or Python, with its line; one that would lose a gradient is an error.
 
 ## Function by function
 
