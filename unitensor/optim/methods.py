@@ -104,16 +104,11 @@ class Adam(Optimizer):
         if not state:
             state.update(step=0, mean=ut.zeros_like(p.detach()), square=ut.zeros_like(p.detach()))
         state["step"] += 1
-        mean, square = state["mean"], state["square"]
-        mean *= first
-        mean += (1 - first) * g
-        square *= second
-        square += (1 - second) * ut.square(g)
+        mean = state["mean"] = first * state["mean"] + (1 - first) * g
+        square = state["square"] = second * state["square"] + (1 - second) * ut.square(g)
         scale = math.sqrt(1 - second ** state["step"])
-        size = ut.sqrt(square)
-        size /= scale
-        size += group["eps"]
-        p -= (group["lr"] / (1 - first ** state["step"])) * mean / size
+        rate = group["lr"] * scale / (1 - first ** state["step"])
+        p -= rate * mean / (ut.sqrt(square) + group["eps"] * scale)
 
 
 class AdamW(Adam):
