@@ -30,7 +30,7 @@ def complex_dtype(dtype: Any) -> bool:
 
 
 @cache
-def _complex_dtype(kind: type, dtype: Any) -> bool:
+def _complex_dtype(kind: Any, dtype: Any) -> bool:
     # Of two engines' dtypes only the types are compared: array-api-strict warns of any other comparison.
     return is_complex(as_dtype(dtype))
 
