@@ -26,7 +26,8 @@ def surface(xp: Any, g: Any) -> Any:
 
 def complex_dtype(dtype: Any) -> bool:
     """Whether a dtype, ours or an engine's, is complex."""
-    return _complex_dtype(type(dtype), dtype)
+    kind: Any = type(dtype)
+    return _complex_dtype(kind, dtype)
 
 
 @cache
