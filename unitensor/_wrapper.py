@@ -108,7 +108,7 @@ def source(made: Op, style: str) -> list[str]:
             f"        out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
         ]
     else:
-        lines.append(f"    out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)")
+        lines += _joint_node(made, op)
     return [*lines, "    return out"]
 
 
@@ -261,7 +261,38 @@ def _binary_node(made: Op, op: str) -> list[str]:
         f"        if m is n_{x2}[1] or m == n_{x2}[1]:",
         f"            out._node = [new_seq(), m, {op}, {_edges(made, first, second)}]",
         "            return out",
-        f"    out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
+        "    m = (r.shape, r.dtype)",
+        f"    out._node = [new_seq(), m, {op}, {_edges(made, _fitted(made, 0), _fitted(made, 1))}]",
+    ]
+
+
+def _fitted(made: Op, index: int) -> str:
+    """An edge that undoes broadcasting and casts where there were any."""
+    x = made.inputs[index]
+    edge = _edge(made, index)
+    rule, residual = edge.removeprefix(f"(n_{x}, ").removesuffix(")").split(", ", 1)
+    fitted = f"(n_{x}, fit_rule, ({rule}, {residual}, n_{x}[1]))"
+    return f"None if n_{x} is None else {edge} if n_{x}[1] == m else {fitted}"
+
+
+def _joint_node(made: Op, op: str) -> list[str]:
+    """A node of an op with several inputs, built in place where all have the result's dtype."""
+    slow = f"out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)"
+    ruled = [x for x, rule in zip(made.inputs, made.rules) if rule is not None]
+    if made.plain or made.result == "real" or any(x in made.defaults for x in made.inputs):
+        return [f"    {slow}"]
+    part, fact = ("m", "[1]") if made.elementwise else ("m[1]", "[1][1]")
+    same = " and ".join(f"(n_{x} is None or n_{x}{fact} == {part})" for x in ruled)
+    edges = [
+        "None" if rule is None else f"None if n_{x} is None else {_edge(made, i)}"
+        for i, (x, rule) in enumerate(zip(made.inputs, made.rules))
+    ]
+    return [
+        "    m = (r.shape, r.dtype)",
+        f"    if {same}:",
+        f"        out._node = [new_seq(), m, {op}, {_edges(made, *edges)}]",
+        "    else:",
+        f"        {slow}",
     ]
 
 

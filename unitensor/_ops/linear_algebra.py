@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 def sum_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """A cotangent summed over the axes along which its input was broadcast."""
+    if g.shape == shape:
+        return g
     return fit(xp, g, (tuple(shape), g.dtype))
 
 
