@@ -82,6 +82,17 @@ class InUnitensor:
                 w -= g
 
 
+class WithLibraryAdam(InUnitensor):
+    """The same with the library's own optimizer."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch)
+        self.optimizer = ut.optim.Adam(self.weights, lr=RATE, betas=(BETA1, BETA2), eps=EPS)
+
+    def adam(self) -> None:
+        self.optimizer.step()
+
+
 class ByHand:
     """Plain NumPy, in float32 throughout, with every large array made once."""
 
@@ -221,3 +232,6 @@ def training(batch: int) -> dict[str, Run]:
 
 race("MLP step with Adam, batch 64", ratio={"numpy": 1.12, "torch": 1.0}, rtol=1e-4)(lambda: training(64))
 race("MLP step with Adam, batch 1024", ratio={"numpy": 1.08, "torch": 1.0}, rtol=1e-4)(lambda: training(1024))
+race("MLP step with ut.optim.Adam, batch 64", ratio={"numpy": 1.12, "torch": 1.0}, rtol=1e-4)(
+    lambda: {**training(64), "unitensor": WithLibraryAdam(64)}
+)

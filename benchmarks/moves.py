@@ -42,7 +42,6 @@ def _median(x: Any, target: str) -> float:
     x.to(target)
     once = timeit.timeit(lambda: x.to(target), timer=clock(), number=1)
     number = max(1, min(200, round(2e-3 / once)))
-    return (
-        statistics.median(timeit.repeat(lambda: x.to(target), timer=clock(), number=number, repeat=9))
-        / number
-    )
+    repeat = 3 if once > 0.05 else 9
+    samples = timeit.repeat(lambda: x.to(target), timer=clock(), number=number, repeat=repeat)
+    return statistics.median(samples) / number
