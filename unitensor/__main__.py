@@ -1,4 +1,7 @@
-"""The command line: `unitensor backends`, also as `python -m unitensor backends`."""
+"""The command line: `unitensor backends`, also as `python -m unitensor backends`.
+
+The subcommands `conformance` and `new-backend` are the conformance suite's own.
+"""
 
 from __future__ import annotations
 
@@ -92,6 +95,19 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
 }
 
 
+def _say_what_is_missing(add: Callable[..., argparse.ArgumentParser], missing: ImportError) -> None:
+    """Keep the conformance suite's subcommands where what they need is not installed: they say so."""
+
+    def refuse(arguments: argparse.Namespace) -> int:
+        print(f"{missing}\n  to mend it: pip install 'unitensor[conformance]'", file=sys.stderr)
+        return 2
+
+    for name in ("conformance", "new-backend"):
+        parser = add(name, help="needs pip install 'unitensor[conformance]'", prefix_chars="\0")
+        parser.add_argument("rest", nargs="*")
+        parser.set_defaults(run=refuse)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; its exit code."""
     parser = argparse.ArgumentParser(prog="unitensor", description="One Tensor over every array engine.")
@@ -100,6 +116,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, (run, text) in COMMANDS.items():
         subparsers.add_parser(name, help=text, description=text).set_defaults(run=run)
+    try:
+        from unitensor_conformance._cli import add_commands
+    except ImportError as error:
+        _say_what_is_missing(subparsers.add_parser, error)
+    else:
+        add_commands(subparsers.add_parser)
     arguments = parser.parse_args(argv)
     code: int = arguments.run(arguments)
     return code

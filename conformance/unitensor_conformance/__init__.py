@@ -10,5 +10,5 @@ unitensor_conformance --backend jax` under pytest, and a plugin's own test folde
 
 from ._checks import Check as Check, all_checks as all_checks
 from ._compare import Failure as Failure
-from ._pytest import conformance_tests as conformance_tests
 from ._run import Outcome as Outcome, run_checks as run_checks
+from ._tests import conformance_tests as conformance_tests

@@ -15,9 +15,14 @@ from ._compare import Failure
 LEVELS = {"quick": 8, "full": 120}
 
 
+#: What may come of a check.
+STATES = ("passed", "failed", "stale", "known", "unsupported")
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check: passed, failed, known (failed as expected) or stale (passed again)."""
+    """What came of one check: passed, failed, known (failed as expected), stale (a known failure that
+    passes again), or unsupported (declared so by the plugin, and refused with the clear error)."""
 
     check: Check
     state: str
@@ -56,6 +61,8 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
         state = "known" if reason else "failed"
         text = reason or f"{check.op}: {type(error).__name__}: {error}"
         return Outcome(check, state, time.perf_counter() - began, text)
+    if not reason and check.op in run.unsupported:
+        return Outcome(check, "unsupported", time.perf_counter() - began, run.unsupported[check.op])
     state = "stale" if reason else "passed"
     text = f"a known failure passes again; take it off the list: {reason}" if reason else ""
     return Outcome(check, state, time.perf_counter() - began, text)
@@ -68,9 +75,13 @@ def run_checks(
     level: str = "quick",
     known: dict[str, str] | None = None,
     each: Callable[[Outcome], None] = lambda _: None,
+    device: str | None = None,
 ) -> tuple[list[Outcome], Run]:
-    """Run checks on a backend; `each` is called with every outcome as it comes."""
-    run = Run(backend, LEVELS[level])
+    """Run checks on a backend; `each` is called with every outcome as it comes.
+
+    That the backend asked for is the one that computes is asserted before and after.
+    """
+    run = Run(backend, LEVELS[level], device)
     assert_runs(run)
     outcomes = []
     for check in checks:
@@ -111,6 +122,9 @@ def as_json(outcomes: list[Outcome], run: Run) -> str:
             "numpy": np.__version__,
             "python": platform.python_version(),
             "devices": [str(d) for d in engine.devices()],
+            "device": run.device or str(engine.devices()[0]),
+            "through numpy": run.host,
+            "unsupported": run.unsupported,
             "examples": run.count,
             "checks": [
                 {

@@ -272,8 +272,8 @@ def forms(made: Op) -> list[Arguments]:
         return SPECIAL[made.path]
     if set(made.positional) - set(made.inputs) - set(made.defaults):
         raise LookupError(f"{made.path} needs arguments; add a line to SPECIAL in {__name__}")
-    domain = made.domain or (-2.0, 2.0)
-    pairs = domain if isinstance(domain[0], tuple) else (domain,) * len(made.inputs)
+    domain: Any = made.domain or (-2.0, 2.0)
+    pairs: Any = domain if isinstance(domain[0], tuple) else (domain,) * len(made.inputs)
     if made.elementwise:
         shapes: Any = [((2, 3), (1, 3)), ((), (2,)), ((0, 2), (2,))]
         return [

@@ -1,0 +1,148 @@
+"""The subcommands `unitensor conformance` and `unitensor new-backend`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from unitensor._backend import BackendError, load_backend
+
+from ._checks import Check, Run, all_checks
+from ._new_backend import write_project
+from ._report import as_html
+from ._run import LEVELS, STATES, Outcome, as_json, known_failures, run_checks
+
+#: How each state is coloured; the word is always there too.
+COLOURS = {
+    "passed": "green",
+    "failed": "bold red",
+    "stale": "bold magenta",
+    "known": "yellow",
+    "unsupported": "cyan",
+}
+
+
+def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the subcommands to `unitensor`; `add` is argparse's `add_parser`."""
+    text = "check a backend, gradients included, against NumPy"
+    parser = add("conformance", help=text, description=text)
+    parser.add_argument("--backend", action="append", help="which backend; several give one report")
+    parser.add_argument("--device", help="the device that arrays are made on")
+    parser.add_argument("--only", default="", help="part of an op's, a chapter's or a kind's name")
+    parser.add_argument("--level", default="quick", choices=sorted(LEVELS, reverse=True))
+    parser.add_argument("--html", type=Path, help="where to write the report for people")
+    parser.add_argument("--json", type=Path, help="where to write the report for machines")
+    parser.add_argument("--known", type=Path, help="the file of known failures: lines 'kind:op  reason'")
+    parser.set_defaults(run=conformance)
+    text = "write the project of a new plugin, which installs and runs the suite at once"
+    parser = add("new-backend", help=text, description=text)
+    parser.add_argument("name", help="the backend's name: what users write in UNITENSOR_BACKEND")
+    parser.add_argument("folder", nargs="?", type=Path, help="where to write it; unitensor-NAME by default")
+    parser.set_defaults(run=new_backend)
+
+
+def conformance(arguments: argparse.Namespace) -> int:
+    """Run the suite on one backend or several; 1 if anything failed, 2 if it could not run."""
+    console = Console(highlight=False)
+    results: list[tuple[list[Outcome], Run]] = []
+    try:
+        known = known_failures(arguments.known)
+        checks = all_checks(arguments.only)
+        if not checks:
+            raise ValueError(f"no op, chapter or kind contains {arguments.only!r}")
+        for name in arguments.backend or ["numpy"]:
+            load_backend(name)
+        for name in arguments.backend or ["numpy"]:
+            results.append(_with_progress(console, checks, name, arguments, known))
+    except (BackendError, ValueError, OSError) as error:
+        console.print(f"[bold red]cannot run:[/] {escape(str(error))}")
+        return 2
+    for outcomes, run in results:
+        print_failures(console, outcomes, run)
+        print_summary(console, outcomes, run)
+    if arguments.json:
+        reports = [json.loads(as_json(outcomes, run)) for outcomes, run in results]
+        arguments.json.write_text(json.dumps(reports if len(reports) > 1 else reports[0], indent=1) + "\n")
+        console.print(f"written: {arguments.json}")
+    if arguments.html:
+        arguments.html.write_text(as_html(results), encoding="utf-8")
+        console.print(f"written: {arguments.html}")
+    return int(any(o.state in ("failed", "stale") for outcomes, _ in results for o in outcomes))
+
+
+def _with_progress(
+    console: Console, checks: list[Check], backend: str, arguments: argparse.Namespace, known: dict[str, str]
+) -> tuple[list[Outcome], Run]:
+    columns = (
+        TextColumn("{task.fields[backend]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(checks), backend=backend)
+        failed = 0
+
+        def each(outcome: Outcome) -> None:
+            nonlocal failed
+            if outcome.state in ("failed", "stale"):
+                failed += 1
+                progress.print(f"[bold red]{outcome.state}[/]  {backend}  {escape(outcome.check.name)}")
+            told = f"{failed} failed, " if failed else ""
+            progress.update(task, advance=1, description=f"{told}{escape(outcome.check.name)}")
+
+        return run_checks(
+            checks, backend, level=arguments.level, known=known, each=each, device=arguments.device
+        )
+
+
+def print_failures(console: Console, outcomes: list[Outcome], run: Run) -> None:
+    """Each failure with the lines that reproduce it."""
+    for outcome in outcomes:
+        if outcome.state in ("failed", "stale"):
+            console.rule(f"[{COLOURS[outcome.state]}]{outcome.state}[/]  {escape(outcome.check.name)}")
+            console.print(outcome.message, markup=False, soft_wrap=True)
+
+
+def print_summary(console: Console, outcomes: list[Outcome], run: Run) -> None:
+    """A line a chapter, and the total."""
+    engine = run.engine()
+    table = Table("chapter", *STATES, "comparisons", title=f"{run.backend} {engine.version()}")
+    chapters = dict.fromkeys(o.check.chapter for o in outcomes)
+    for chapter in [*chapters, "all"]:
+        some = [o for o in outcomes if chapter in (o.check.chapter, "all")]
+        count = Counter(o.state for o in some)
+        compared = sum(run.count.get(op, 0) for op in {o.check.op for o in some})
+        cells = [f"[{COLOURS[s]}]{count[s]}[/]" if count[s] else "" for s in STATES]
+        if chapter == "all":
+            table.add_section()
+        table.add_row(chapter, *cells, str(compared))
+    console.print(table)
+    for title, found in (("went through NumPy, as declared", run.host), ("unsupported", run.unsupported)):
+        if found:
+            console.print(f"{title}: {', '.join(sorted(found))}", markup=False)
+    seconds = sum(o.seconds for o in outcomes)
+    bad = sum(o.state in ("failed", "stale") for o in outcomes)
+    verdict = "[bold red]does not conform[/]" if bad else "[bold green]conforms[/]"
+    console.print(f"{run.backend} {verdict}: {len(outcomes)} checks, {bad} failed, in {seconds:.0f} s")
+
+
+def new_backend(arguments: argparse.Namespace) -> int:
+    """Write a plugin project; 2 if that is not possible."""
+    try:
+        folder = write_project(arguments.name, arguments.folder)
+    except (ValueError, OSError) as error:
+        print(f"cannot write: {error}", file=sys.stderr)
+        return 2
+    print(f"written: {folder}\nnext:\n  cd {folder}\n  pip install -e '.[test]'\n  pytest -n auto")
+    return 0

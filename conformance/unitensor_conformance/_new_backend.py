@@ -1,0 +1,138 @@
+"""`unitensor new-backend mylib`: a complete plugin project."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import Path
+
+FILES = {
+    "pyproject.toml": """[build-system]
+requires = ["hatchling>=1.26"]
+build-backend = "hatchling.build"
+
+[project]
+name = "unitensor-{dist}"
+version = "0.1.0"
+description = "{name} as a backend of unitensor."
+readme = "README.md"
+requires-python = ">=3.11"
+dependencies = ["unitensor"]  # and the engine itself
+
+[project.optional-dependencies]
+test = ["unitensor[conformance]"]
+
+[project.entry-points."unitensor.backends"]
+{name} = "unitensor_{name}:backend"
+
+[tool.hatch.build.targets.wheel]
+packages = ["unitensor_{name}"]
+
+[tool.pytest.ini_options]
+testpaths = ["tests"]
+""",
+    "unitensor_{name}/__init__.py": '''"""{name} as a backend of unitensor."""
+
+import array_api_compat.numpy as xp  # the engine's namespace: replace it by your own
+
+from unitensor import Backend
+
+
+class {cls}Backend(Backend):
+    name = "{name}"
+    xp = xp
+    array_type = xp.ndarray
+    install = "pip install unitensor-{dist}"
+
+    def scatter_add(self, a, key, value):
+        xp.add.at(a, key, value)
+        return a
+
+
+backend = {cls}Backend
+''',
+    "unitensor_{name}/known_failures.txt": """# A line a known failure: kind:op, two spaces, the reason.
+# One that passes again is reported.
+""",
+    "tests/test_conformance.py": """from pathlib import Path
+
+import unitensor_{name}
+from unitensor_conformance import conformance_tests
+
+known = Path(unitensor_{name}.__file__).with_name("known_failures.txt")
+test_conformance = conformance_tests("{name}", known_failures_file=known)
+""",
+    ".github/workflows/test.yml": """name: test
+on: [push, pull_request]
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "3.12"
+      - run: pip install -e '.[test]'
+      - run: pytest -n auto
+      - run: >-
+          unitensor conformance --backend {name} --html report.html
+          --known unitensor_{name}/known_failures.txt
+        if: always()
+      - uses: actions/upload-artifact@v4
+        if: always()
+        with:
+          name: conformance-report
+          path: report.html
+""",
+    ".gitignore": """__pycache__/
+*.egg-info/
+.hypothesis/
+.pytest_cache/
+dist/
+report.html
+""",
+    "README.md": """# unitensor-{dist}
+
+{name} as a backend of unitensor: programs written against the Python Array API standard run on it
+unchanged, and have gradients.
+
+```
+pip install unitensor-{dist}
+UNITENSOR_BACKEND={name} python program.py
+```
+
+## Does it conform?
+
+```
+pip install -e '.[test]'
+pytest -n auto
+unitensor conformance --backend {name} --html report.html
+```
+
+`unitensor_{name}/known_failures.txt` lists what does not, each with its reason.
+""",
+}
+
+
+def write_project(name: str, folder: Path | None = None) -> Path:
+    """Write the project of a plugin into a folder that is new or empty; the folder.
+
+    Raises
+    ------
+    ValueError: the name is no Python name, or the folder has something in it.
+    """
+    if not name.isidentifier() or keyword.iskeyword(name) or name != name.lower() or ":" in name:
+        suggestion = re.sub(r"\W", "_", name).lower()
+        raise ValueError(f"a backend's name is a lower-case Python name; {name!r} is none: {suggestion!r}?")
+    dist = name.replace("_", "-")
+    folder = folder or Path(f"unitensor-{dist}")
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty; name another folder: unitensor new-backend {name} FOLDER")
+    cls = "".join(part.capitalize() for part in name.split("_"))
+    for path, text in FILES.items():
+        target = folder / path.replace("{name}", name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for word, value in (("{name}", name), ("{dist}", dist), ("{cls}", cls)):
+            text = text.replace(word, value)
+        target.write_text(text, encoding="utf-8")
+    return folder

@@ -1,0 +1,48 @@
+"""The checks as ordinary pytest tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ._checks import Check, Run, all_checks
+from ._run import LEVELS, assert_runs, known_failures, run_one
+
+
+def conformance_tests(
+    backend: str,
+    *,
+    level: str = "quick",
+    known_failures_file: str | Path | None = None,
+    only: str = "",
+    device: str | None = None,
+) -> Callable[..., None]:
+    """A parametrised pytest test, one case a check, for a plugin's own test folder.
+
+    >>> from unitensor_conformance import conformance_tests
+    >>> test_conformance = conformance_tests("numpy", only="searching")
+    """
+    import pytest
+
+    checks = all_checks(only)
+
+    def test(check: Check) -> None:
+        run_as_test(check, backend, level, known_failures_file, device)
+
+    marked: Any = pytest.mark.parametrize("check", checks, ids=[c.name for c in checks])(test)
+    return marked  # type: ignore[no-any-return]  # pytest's decorators are untyped
+
+
+def run_as_test(check: Check, backend: str, level: str, known: str | Path | None, device: str | None) -> None:
+    """Run a check as a pytest test: a known failure is an expected one, and strict."""
+    import pytest
+
+    run = Run(backend, LEVELS[level], device)
+    assert_runs(run)
+    outcome = run_one(check, run, known_failures(known))
+    assert_runs(run)
+    if outcome.state == "known":
+        pytest.xfail(outcome.message)
+    if outcome.state not in ("passed", "unsupported"):
+        pytest.fail(outcome.message, pytrace=False)
