@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 import unitensor as ut
@@ -66,7 +65,7 @@ def basic_key(pick: Pick, shape: tuple[int, ...]) -> Any:
 
 def any_key(pick: Pick, shape: tuple[int, ...]) -> Any:
     """A basic key, or one with masks and integer arrays, repeated places included."""
-    kind = pick(5)
+    kind = pick(6)
     if kind < 2 or not shape:
         return basic_key(pick, shape)
     if kind == 2:
@@ -74,7 +73,7 @@ def any_key(pick: Pick, shape: tuple[int, ...]) -> Any:
         return np.asarray([pick(2) for _ in range(int(np.prod(shape)))], bool).reshape(shape)
     axis = pick(len(shape))
     n = shape[axis]
-    index = np.asarray([pick(2 * n) - n for _ in range(pick(5))], np.int64) if n else np.zeros(0, np.int64)
+    index = np.asarray([pick(2 * n) - n for _ in range(pick(6))], np.int64) if n else np.zeros(0, np.int64)
     if kind == 3 and len(index) > 1 and len(index) % 2 == 0:
         index = index.reshape(2, -1)
     key: list[Any] = [slice(None)] * axis + [index]
@@ -89,7 +88,9 @@ def for_tensors(key: Any, device: Any, pick: Pick) -> Any:
     def part(p: Any) -> Any:
         if not isinstance(p, np.ndarray):
             return p
-        return pick.of([lambda: ut.asarray(p, device=device), lambda: p.tolist() if p.size else p, lambda: p])()
+        return pick.of(
+            [lambda: ut.asarray(p, device=device), lambda: p.tolist() if p.size else p, lambda: p]
+        )()
 
     return tuple(part(p) for p in key) if isinstance(key, tuple) else part(key)
 
@@ -303,11 +304,8 @@ class Values(RuleBasedStateMachine):
         pick = Pick(choices)
         x, a = pick.of(self.live)
         key = any_key(pick, a.shape)
-        if not isinstance(key, tuple) or any(isinstance(p, np.ndarray) for p in key):
-            found = a[key]
-            if isinstance(key, np.ndarray) or isinstance(key, tuple):
-                found = np.array(found, order="C")
-            self.enter(x[for_tensors(key, x.device, pick)], found)
+        if any(isinstance(p, np.ndarray) for p in (key if isinstance(key, tuple) else (key,))):
+            self.enter(x[for_tensors(key, x.device, pick)], np.array(a[key], order="C"))
 
     @rule(choices=CHOICES)
     def drop(self, choices: Sequence[int]) -> None:
@@ -544,8 +542,8 @@ class Gradients(RuleBasedStateMachine):
             if ours.requires_grad:
                 ours.backward()
         except GradientError as error:
-            assert "test_writing_machine.py:" in str(error)
-            assert self.engine not in ("jax", "strict"), "immutable memory is never overwritten"
+            if self.engine in ("jax", "strict") or "test_writing_machine.py:" not in str(error):
+                raise  # immutable memory is never overwritten
             return
         if theirs.requires_grad:
             theirs.backward()

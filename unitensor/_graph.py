@@ -48,7 +48,7 @@ anomaly: ContextVar[tuple[Callable[[], str], Callable[..., Any]] | None] = Conte
 scope["special"] = 0
 
 #: When and where a piece of memory was last written to, and when any was.
-stamps: dict[Any, tuple[int, str]] = {}
+stamps: dict[Any, tuple[int, tuple[str, Any]]] = {}
 scope["last_write"] = 0
 
 
@@ -229,6 +229,8 @@ def fit(xp: Any, g: Any, meta: Any) -> Any:
     shape, dtype = meta
     if g.shape != shape:
         lead = len(g.shape) - len(shape)
+        if lead == 1 and g.shape[1:] == shape and g.dtype == dtype:
+            return xp.sum(g, axis=0)
         axes = tuple(range(lead)) + tuple(
             i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1
         )
@@ -448,11 +450,11 @@ def check_saved(node: list[Any]) -> None:
             backend = backend_of(a)
             if backend is None or not backend.mutable:
                 continue
-            written, place = stamps.get(backend.storage(a)) or (scope["forgotten"], "a line long ago")
+            written, place = stamps.get(backend.storage(a)) or (scope["forgotten"], ("a line long ago", ""))
             if written > node[0]:
                 raise GradientError(
                     f"an array of shape {tuple(a.shape)} that `{name_of(node)}` saved for the backward pass "
-                    f"was overwritten at {place}; write to a copy there: x = x.clone()"
+                    f"was overwritten at {place[0]}:{place[1]}; write to a copy there: x = x.clone()"
                 )
 
 

@@ -8,6 +8,7 @@ Gradient rules and wrappers run on this namespace.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,12 @@ class RawNamespace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.array = backend.array_types[0]
-        # Whether a write to an array of which nobody else knows needs no bookkeeping.
-        self.direct = backend.counts_holders and type(backend).assign is Backend.assign
+        # Whether arrays are indexed by themselves, and one that nobody else holds may just be written to.
+        self.direct = (
+            backend.counts_holders
+            and type(backend).assign is Backend.assign
+            and getattr(type(backend), "getitem", None) is operator.getitem
+        )
         # Python scalars met before, as 0-d Tensors: by type, dtype of the array and value.
         self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
         self.zeros_kept: dict[Any, dict[Any, Any]] = {}

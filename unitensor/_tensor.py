@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
 from . import _graph, _views, _writing
-from ._backend import current_backend, find_device, load_backend
+from ._backend import Backend, current_backend, find_device, load_backend
 from ._backward import Hook, add_hook, backward, move_node
 from ._devices import Device
 from ._dtypes import DType, as_dtype, is_inexact
@@ -29,7 +30,6 @@ from ._ops import (
     statistical,
     utility,
 )
-from ._writing import ALONE
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -47,16 +47,17 @@ class Tensor:
     and the functions of the namespace as methods.
     """
 
-    # `_base`, `_views` and `_outside` are set where views and writing need them; there is no
+    # `_base`, `_outside`, `_own` and `_views` are set where views and writing need them; there is no
     # `__getattr__` to give them defaults, because one would slow down every look-up.
 
-    __slots__ = ("__weakref__", "_base", "_data", "_node", "_outside", "_views", "_xp")
+    __slots__ = ("__weakref__", "_base", "_data", "_node", "_outside", "_own", "_views", "_xp")
 
     _data: Any
     _node: Any
     _xp: RawNamespace
     _base: Any
     _outside: bool
+    _own: Any
     _views: Any
 
     __array_ufunc__ = None
@@ -200,6 +201,7 @@ class Tensor:
                     "x.to(ut.float64).requires_grad_()"
                 )
             self._node = new_leaf(self._data.shape, self._data.dtype)
+            self._own = None
         return self
 
     def backward(
@@ -448,7 +450,7 @@ class Tensor:
         if kind is not int and kind is not slice:
             key = indexing.plain_key(self, key)
         try:
-            r = xp.getitem(self._data, key)
+            r = self._data[key] if xp.direct else xp.getitem(self._data, key)
         except Exception as error:
             raise indexing.explain_key(self, key, error) from error
         out = Tensor()
@@ -458,33 +460,45 @@ class Tensor:
             out._node = None
         else:
             out._node = _graph.record(indexing.GETITEM, xp, {"x": self._data, "key": key}, (node,), r)
+        if xp.direct:
+            if type(r) is not xp.array:
+                out._data = xp.asarray(r)
+                return out
+            out._data = r
+            if kind is slice or kind is int or indexing.gives_view(key, r):
+                out._base = (self, indexing.GETITEM, key, True, None)
+                try:
+                    links = self._views
+                except AttributeError:
+                    links = self._views = []
+                if len(links) & 63 == 63:
+                    links[:] = [link for link in links if link() is not None]
+                links.append(ref(out))
+            return out
         if type(r) is not xp.array:
             r = xp.as_array(r)
         if kind is slice or (r.shape if kind is int else indexing.gives_view(key, r)):
             out._data = r
-            shared = xp.direct or xp.backend.shares_memory("getitem", key, self._data, r)
+            shared = xp.backend.shares_memory("getitem", key, self._data, r)
             _views.note(out, self, indexing.GETITEM, key, shared)
-        elif xp.direct or r.shape or not xp.backend.mutable:
+        elif r.shape or not xp.backend.mutable:
             out._data = r
         else:  # a single element is its value, not a view
             out._data = xp.asarray(r, copy=True)
         return out
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        kind = type(value)
-        if (
-            self._node is None
-            and (kind is float or kind is int)
-            and self._xp.direct
-            and getrefcount(self._data) == ALONE
-            and (type(key) is int or type(key) is slice)
-            and self._data.base is None
-        ):
-            try:
-                self._data[key] = value
-            except Exception:  # worded by the long way, which fails in the same way
-                _writing.write(self, key, value)
-            return
+        # Python numbers go straight to an array that nobody else holds (see _writing.ALONE).
+        try:
+            if type(value) is float:
+                if getrefcount(self._own) == OWN:
+                    self._own[key] = value
+                    return
+            elif type(value) is int and getrefcount(self._own) == OWN:
+                self._own[key] = value
+                return
+        except Exception:
+            pass
         _writing.write(self, key, value)
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -711,7 +725,7 @@ class Tensor:
 def _as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
     if len(shape) == 1:
         first: Any = shape[0]
-        if not hasattr(first, "__index__") or getattr(first, "ndim", 0):
+        if not hasattr(first, "__index__") or getattr(first, "ndim", False):
             shape = tuple(first)
     return tuple(int(n) for n in shape)
 
@@ -751,15 +765,29 @@ def _move(x: Tensor, device: Device) -> Tensor:
     if target is source:
         data = source.to_device(x._data, device.raw)
     else:
-        # What moves has its own memory: two engines must never write to the same.
-        data = x._xp.asarray(x._data, copy=True) if source.mutable else x._data
-        data = target.import_array(source, data, device.raw)
-        if target.mutable and not source.mutable:
-            data = target.namespace.asarray(data, copy=True)
+        data = _carry_over(x, source, target, device)
     out = _wrap(data, target.namespace, None)
     if x._node is not None and (not scope["special"] or _graph.is_grad_enabled()):
         out._node = move_node(x, out)
     return out
+
+
+def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> Any:
+    """An array of another backend: the same memory where both engines write and a write is noticed.
+
+    An engine without writes must not see its arrays change, and a recorded Tensor's memory must
+    not change behind its history: these get a copy.
+    """
+    data = x._data
+    if source.mutable and target.mutable and x._node is None:
+        shared = target.import_array(source, data, device.raw)
+        if target.storage(shared) == source.storage(data):
+            _writing.show_outside(x)
+            return shared
+    if source.mutable:
+        data = x._xp.asarray(data, copy=True)
+    data = target.import_array(source, data, device.raw)
+    return target.namespace.asarray(data, copy=True) if target.mutable and not source.mutable else data
 
 
 def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tensor:
@@ -770,6 +798,9 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
     x = creation.asarray(array, dtype=as_dtype(dtype), device=home)
     return x.requires_grad_() if requires_grad else x
 
+
+#: Of an array that only a Tensor refers to, once in `_data` and once in `_own`.
+OWN = _writing.ALONE + 1
 
 scope["Tensor"] = creation.new_tensor = Tensor
 scope["wrap"] = _wrap

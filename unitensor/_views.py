@@ -31,8 +31,9 @@ Base = tuple["Tensor", "Op | None", Any, bool, Any]
 def base_of(x: Tensor) -> Base | None:
     """What a view was made from; None if a Tensor is no view."""
     try:
-        return x._base  # type: ignore[no-any-return]  # a slot that only views fill
+        return x._base  # type: ignore[no-any-return]  # a slot that views fill
     except AttributeError:
+        x._base = None  # the next time is faster
         return None
 
 
@@ -54,9 +55,10 @@ def root_of(x: Tensor, *, through_alias: bool = True) -> Tensor:
 def live_views(x: Tensor) -> list[Tensor]:
     """The views made directly from a Tensor that are still in use."""
     try:
-        return [view for link in x._views if (view := link()) is not None]
+        links = x._views
     except AttributeError:
-        return []
+        links = x._views = []  # the next time is faster
+    return [view for link in links if (view := link()) is not None]
 
 
 # Making views --------------------------------------------------------------------------------------
@@ -64,33 +66,39 @@ def live_views(x: Tensor) -> list[Tensor]:
 
 def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | None) -> None:
     """Note that `out`, which an op made of `x`, is a view of it, if the op's rule says so."""
-    rule = None if op is None else _SOMETIMES.get(op.name)
-    xp = x._xp
-    if rule is not None and not rule(out, x, options):
-        if op is not None and op.name == "reshape" and xp.backend.mutable:
-            if xp.backend.storage(out._data) == xp.backend.storage(x._data):
-                out._data = xp.asarray(out._data, copy=True)  # the engine knows of a better layout
-        return
     name = "" if op is None else op.name
-    shared = (xp.direct and name != "reshape") or xp.backend.shares_memory(name, options, x._data, out._data)
+    xp = x._xp
+    if name in _SOMETIMES:
+        if not _SOMETIMES[name](out, x, options):
+            if name == "reshape" and _meet(xp, out._data, x._data):
+                out._data = xp.asarray(out._data, copy=True)  # the engine knows of a better layout
+            return
+        shared = xp.backend.shares_memory(name, options, x._data, out._data)
+    else:
+        shared = xp.direct or xp.backend.shares_memory(name, options, x._data, out._data)
     note(out, x, op, options, shared)
+
+
+def _meet(xp: Any, a: Any, b: Any) -> bool:
+    """Whether two engine arrays lie in one piece of memory that can be written to."""
+    backend = xp.backend
+    return bool(backend.mutable and backend.storage(a) == backend.storage(b))
 
 
 def note(out: Tensor, x: Tensor, op: Op | None, how: Any, shared: bool) -> None:
     """Enter a view in its family."""
-    out._base = (x, op, how, shared, _held(out, x, shared))
+    out._base = (x, op, how, shared, None if shared else _held(out, x))
     try:
         links = x._views
     except AttributeError:
-        x._views = [ref(out)]
-        return
+        links = x._views = []
     if len(links) & 63 == 63:
         links[:] = [link for link in links if link() is not None]
     links.append(ref(out))
 
 
-def _held(out: Tensor, x: Tensor, shared: bool) -> Any:
-    return None if shared or not x._xp.direct else (root_of(x)._data, out._data)
+def _held(out: Tensor, x: Tensor) -> Any:
+    return (root_of(x)._data, out._data) if x._xp.direct else None
 
 
 def _reshape_is_view(out: Tensor, x: Tensor, options: dict[str, Any]) -> bool:
@@ -193,7 +201,7 @@ def refresh(x: Tensor, *, remake: bool, nodes: bool) -> None:
                 if xp.backend.mutable:
                     name = "" if op is None else op.name
                     shared = xp.backend.shares_memory(name, how, parent._data, view._data)
-                    view._base = (parent, op, how, shared, _held(view, parent, shared))
+                    view._base = (parent, op, how, shared, None if shared else _held(view, parent))
             recorded = nodes and op is not None
             if recorded:
                 options = {"key": how} if op.name == "getitem" else how

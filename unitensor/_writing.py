@@ -18,6 +18,8 @@ import numpy as np
 
 from ._graph import LEAF, Dual, GradientError, is_grad_enabled, new_seq, record, stamps
 from ._op import scope, table
+from ._ops import creation, data_types, manipulation
+from ._ops.indexing import explain_key, is_basic, plain_key, take
 from ._views import ancestors, base_of, live_views, positions, refresh, root_of
 
 if TYPE_CHECKING:
@@ -32,15 +34,31 @@ _PACKAGE = __file__.rpartition("_writing")[0]
 class _Slot:
     __slots__ = ("_data",)
 
+    def __init__(self) -> None:
+        self._data = np.empty(0)
+
 
 def _count_alone() -> int:
     slot = _Slot()
-    slot._data = np.empty(0)
     return sys.getrefcount(slot._data)
 
 
-#: What `sys.getrefcount(x._data)` is where only x refers to its array.
+#: What `sys.getrefcount(x._data)` is where only x refers to its array. A Tensor that is written
+#: to element by element has it in `_own` too, which says that nothing of the below can hold.
 ALONE = _count_alone()
+
+
+def _holders(x: Tensor) -> int:
+    """How many others refer to x's array."""
+    count = sys.getrefcount(x._data) - ALONE
+    return count - 1 if _own(x) is x._data else count
+
+
+def _own(x: Tensor) -> Any:
+    try:
+        return x._own
+    except AttributeError:
+        return None
 
 
 def alone(x: Tensor) -> bool:
@@ -48,21 +66,21 @@ def alone(x: Tensor) -> bool:
 
     Only engines whose views hold the array that they view can tell; on others it is never so.
     """
-    return x._xp.direct and sys.getrefcount(x._data) == ALONE and x._data.base is None
+    return x._xp.direct and _holders(x) == 0 and x._data.base is None
 
 
 def seen_outside(root: Tensor) -> bool:
     """Whether more than the views of a root can see its memory: from then on it must stay in place."""
     data = root._data
     if not root._xp.direct:
-        return root._xp.backend.is_view(data)  # type: ignore[no-any-return]  # an engine is untyped
+        return root._xp.backend.is_view(data)
     members = [root]
     for member in members:
         members += live_views(member)
     arrays = [id(member._data) for member in members]
     inside = len({a for a, member in zip(arrays, members) if member._data.base is data})
     return data.base is not None or any(
-        sys.getrefcount(member._data) - ALONE >= arrays.count(a) + (inside + 1 if a == id(data) else 0)
+        _holders(member) >= arrays.count(a) + (inside + 1 if a == id(data) else 0)
         for a, member in zip(arrays, members)
     )
 
@@ -75,13 +93,22 @@ def show_outside(x: Tensor) -> None:
 
 def _stamp(x: Tensor) -> None:
     """Note that x's memory was written now, and by which line of the user's program."""
+    memory, seq = x._xp.backend.storage(x._data), new_seq()
+    if (memory, seq - 1) == _latest[0]:  # nothing was recorded in between: that stamp still holds
+        _latest[0] = memory, seq
+        return
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
         frame = frame.f_back
     if len(stamps) > 100_000:
         forget_stamps()
-    stamps[x._xp.backend.storage(x._data)] = (new_seq(), f"{frame.f_code.co_filename}:{frame.f_lineno}")
-    scope["last_write"] = new_seq()
+    stamps[memory] = (seq, (frame.f_code.co_filename, frame.f_lineno))
+    scope["last_write"] = seq
+    _latest[0] = memory, seq
+
+
+#: The memory of the latest stamp, and the last sequence number up to which it holds.
+_latest: list[tuple[Any, int]] = [(None, 0)]
 
 
 def forget_stamps() -> None:
@@ -110,19 +137,16 @@ def as_value(x: Tensor, value: Any) -> Tensor:
         return value  # type: ignore[no-any-return]  # `scope` is untyped
     if value.dtype.kind == "c" and dtype.kind not in "cb":
         raise TypeError(
-            f"x[...] = y: cannot write {value.dtype} into {dtype}; use y.real or y.abs(), or x.to({value.dtype})"
+            f"x[...] = y: cannot write {value.dtype} into {dtype}; use y.real or y.abs(), "
+            f"or make x complex: x.to({value.dtype})"
         )
-    from ._ops.data_types import astype
-
-    return astype(value, dtype)
+    return data_types.astype(value, dtype)
 
 
 def _as_array(x: Tensor, value: Any) -> Tensor:
-    from ._ops.creation import asarray
-
-    made = asarray(value, device=x.device)
+    made = creation.asarray(value, device=x.device)
     if isinstance(value, (list, tuple)) and made.dtype.kind in "iu" and x.dtype.kind in "iu":
-        return asarray(value, dtype=x.dtype, device=x.device)  # refuses what does not fit
+        return creation.asarray(value, dtype=x.dtype, device=x.device)  # refuses what does not fit
     return made
 
 
@@ -157,7 +181,7 @@ def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
     try:
         return tuple(np.broadcast_to(np.zeros((), np.int8), shape)[host_key(x, key)].shape)
     except IndexError as error:
-        raise _explain(x, key, error) from None
+        raise explain_key(x, key, error) from None
 
 
 def _check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
@@ -168,14 +192,9 @@ def _check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
     )
     if not fits:
         raise ValueError(
-            f"x[...] = y: y of shape {shape} does not broadcast to the selected shape {selected} of x{list(x.shape)}"
+            f"x[...] = y: y of shape {shape} does not broadcast to the selected shape {selected} "
+            f"of x{list(x.shape)}"
         )
-
-
-def _explain(x: Tensor, key: Any, error: Exception) -> Exception:
-    from ._ops.indexing import explain_key
-
-    return explain_key(x, key, error)
 
 
 # Writing ----------------------------------------------------------------------------------------------
@@ -183,74 +202,103 @@ def _explain(x: Tensor, key: Any, error: Exception) -> Exception:
 
 def write(x: Tensor, key: Any, value: Any) -> None:
     """`x[key] = value`."""
-    from ._ops.indexing import plain_key
-
-    key = plain_key(x, key)
-    if type(value) is not type(x) or value._xp is not x._xp or value._data.dtype != x._data.dtype:
+    if type(key) is not int:
+        key = plain_key(x, key)
+    kind = type(value)
+    if kind is type(x):
+        if value._xp is not x._xp or value._data.dtype != x._data.dtype:
+            value = as_value(x, value)
+    elif kind not in NUMBERS or not x._xp.direct:
         value = as_value(x, value)
     write_plain(x, key, value)
 
 
-def write_plain(x: Tensor, key: Any, value: Tensor) -> None:
-    """Write a Tensor of x's dtype and backend at a key of integers, slices and engine arrays."""
-    if any(op is not None and op.name == "broadcast_to" for _, op, *_ in ancestors(x)):
-        raise ValueError(
-            f"x[...] = y: x{list(x.shape)} is a read-only broadcast view; write to a copy: x.clone()"
-        )
-    root = root_of(x, through_alias=False)
-    nodes = (x._node, root._node, value._node)
-    if nodes == (None, None, None) or not (is_grad_enabled() or any(type(n) is Dual for n in nodes)):
-        _write_data(x, key, value._data, fresh=False)
+NUMBERS = frozenset({float, int, bool})
+
+
+def write_plain(x: Tensor, key: Any, value: Any) -> None:
+    """Write a Tensor of x's dtype and backend at a key of integers, slices and engine arrays.
+
+    On a direct engine it may be a number: NumPy's own rules for those are ours.
+    """
+    root = top = x
+    shared = True
+    if base_of(x) is not None:
+        detached = False
+        for top, op, _, own, _ in ancestors(x):
+            shared = shared and own
+            detached = detached or op is None
+            if not detached:
+                root = top
+            if op is not None and op.name == "broadcast_to":
+                raise ValueError(
+                    f"x[...] = y: x{list(x.shape)} is a read-only broadcast view; write to a copy: x.clone()"
+                )
+        shared = shared and x._xp.backend.mutable
+    number = type(value) in NUMBERS
+    if x._node is None and root._node is None and (number or value._node is None):
+        if number and not shared:
+            value = as_value(x, value)
+            number = False
+        _write_data(x, top, shared, key, value if number else value._data, fresh=False)
         return
-    _check_recordable(x, root)
-    selected = _selected_shape(x, key)
-    _check_fits(x, value, selected)
-    _check_writeable(x)
-    node = _put_node(x, root, key, value, selected)
-    tracked = root._node is not None
-    top = root_of(x)
-    if not tracked and x._xp.backend.mutable and seen_outside(top):
-        top._outside = True
-    _write_data(x, key, value._data, fresh=tracked and not getattr(top, "_outside", False))
-    root._node = node
-    refresh(root, remake=False, nodes=True)
+    if number:
+        value = as_value(x, value)
+    if is_grad_enabled() or any(type(n) is Dual for n in (x._node, root._node, value._node)):
+        _write_recorded(x, root, top, shared, key, value)
+    else:
+        _write_data(x, top, shared, key, value._data, fresh=False)
 
 
-def _write_data(x: Tensor, key: Any, data: Any, *, fresh: bool) -> None:
+def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, fresh: bool) -> None:
     """Write an engine array; to fresh memory, if asked, where others may see the old."""
     xp = x._xp
-    backend = xp.backend
-    root = root_of(x)
-    unseen = not backend.mutable or (root is x and alone(x))
+    mutable = xp.backend.mutable
+    unseen = not mutable or (root is x and alone(x))
     if fresh and not unseen:
         root._data = xp.asarray(root._data, copy=True)
         refresh(root, remake=True, nodes=False)
         unseen = True
     try:
-        if all(shared for _, _, _, shared, _ in ancestors(x)) and (backend.mutable or x is root):
+        if shared:
             x._data = _assign(x, key, data)
         else:
             _assign_part(x, root, key, data)
     except (IndexError, ValueError, TypeError, RuntimeError, OverflowError) as error:
-        _check_writeable(root)
-        _check_fits(x, data, _selected_shape(x, key))
-        raise _explain(x, key, error) from error
+        raise _explain(x, root, key, data, error) from error
     if not unseen:
         _stamp(root)
-    if live_views(root):
-        refresh(root, remake=not backend.mutable, nodes=False)
+        x._own = None
+        if live_views(root):
+            refresh(root, remake=False, nodes=False)
+    elif not xp.direct:
+        if live_views(root):
+            refresh(root, remake=not mutable, nodes=False)
+    elif x._node is None:
+        x._own = x._data
+
+
+def _explain(x: Tensor, root: Tensor, key: Any, data: Any, error: Exception) -> Exception:
+    """An engine's error as ours."""
+    try:
+        _check_writeable(root)
+        selected = _selected_shape(x, key)
+        if type(data) in NUMBERS:
+            data = as_value(x, data)
+        _check_fits(x, data, selected)
+    except (IndexError, ValueError, TypeError, OverflowError) as found:
+        return found
+    return explain_key(x, key, error)
 
 
 def _assign(x: Tensor, key: Any, data: Any) -> Any:
     """Write to x's own memory, where the last of several values for one place stays."""
-    from ._ops.indexing import is_basic
-
     xp, backend = x._xp, x._xp.backend
-    if is_basic(key):
+    if type(key) is int or is_basic(key):
         if key is Ellipsis and not backend.mutable and data.shape == x._data.shape:
             return data
         return backend.assign(x._data, key, data)
-    if backend.mutable and backend.storage(data) == backend.storage(x._data):
+    if backend.mutable and type(data) not in NUMBERS and backend.storage(data) == backend.storage(x._data):
         data = xp.asarray(data, copy=True)
     if not xp.direct:
         where, winners = _flat_winners(x, x, key)
@@ -323,10 +371,25 @@ def _flat_winners(x: Tensor, root: Tensor, key: Any) -> tuple[Any, Any]:
 # Recorded writes ---------------------------------------------------------------------------------------
 
 
+def _write_recorded(x: Tensor, root: Tensor, top: Tensor, shared: bool, key: Any, value: Tensor) -> None:
+    """Write, and give the root of the family the node of a `put` and its views nodes of their own."""
+    _check_recordable(x, root)
+    selected = _selected_shape(x, key)
+    _check_fits(x, value, selected)
+    _check_writeable(x)
+    node = _put_node(x, root, key, value, selected)
+    tracked = root._node is not None
+    if not tracked and x._xp.backend.mutable and seen_outside(top):
+        top._outside = True
+    _write_data(x, top, shared, key, value._data, fresh=tracked and not getattr(top, "_outside", False))
+    root._node, root._own = node, None
+    if live_views(root):
+        refresh(root, remake=False, nodes=True)
+
+
 def _check_recordable(x: Tensor, root: Tensor) -> None:
-    for t in {id(t): t for t in (x, root, *_family(root))}.values():
-        node = t._node
-        if type(node) is list and node[3] is LEAF:
+    for t in (x, root, *_family(root)):
+        if type(t._node) is list and t._node[3] is LEAF:
             raise GradientError(
                 "x[...] = y: writing in place to a leaf that requires a gradient"
                 + ("" if t is x else " (x shares its memory with the leaf)")
@@ -352,17 +415,14 @@ def _check_writeable(x: Tensor) -> None:
 
 def _put_node(x: Tensor, root: Tensor, key: Any, value: Tensor, selected: tuple[int, ...]) -> Any:
     """The node of the family's root once `x[key] = value` is done."""
-    from ._ops.indexing import is_basic, take
-    from ._ops.manipulation import broadcast_to, reshape
-
     if value.ndim > len(selected):
-        value = reshape(value, value.shape[value.ndim - len(selected) :])
+        value = manipulation.reshape(value, value.shape[value.ndim - len(selected) :])
     xp = x._xp
     if x is root and is_basic(key):
         env = {"x": root._data, "value": value._data, "key": key, "flat": False}
         return record(table["put"], xp, env, (root._node, value._node), root._data)
     where, winners = _flat_winners(x, root, key)
-    value = reshape(broadcast_to(value, selected), (-1,))
+    value = manipulation.reshape(manipulation.broadcast_to(value, selected), (-1,))
     if winners is not None:
         value = take(value, scope["wrap"](_on_device(x, winners), xp, None), axis=0)
         where = where[winners]
@@ -402,7 +462,7 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
     if result._data.dtype != x._data.dtype:
         if not same_kind(result.dtype, x.dtype):
             raise TypeError(
-                f"x {symbol} y: cannot keep {result.dtype} in x's {x.dtype}; write x = x {symbol[:-1]} y instead"
+                f"x {symbol} y: cannot keep {result.dtype} in x's {x.dtype}; write x = x {symbol[:-1]} y"
             )
         result = result.astype(x.dtype)
     if base_of(x) is None and not live_views(x):
@@ -416,6 +476,7 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
         if swap:
             x._data = result._data
             x._node = result._node if recording else node
+            x._own = None
             return x
     write_plain(x, Ellipsis, result)
     return x
@@ -435,8 +496,6 @@ class At:
     """Writes at a key in which repeated indices accumulate. Made by `ut.at`."""
 
     def __init__(self, x: Tensor, key: Any) -> None:
-        from ._ops.indexing import plain_key
-
         self._x = x
         self._key = plain_key(x, key)
 
@@ -468,12 +527,11 @@ class At:
 
     def _spread(self, value: Any) -> Tensor:
         """The value in the shape that the key selects."""
-        from ._ops.manipulation import broadcast_to, reshape
-
         value = as_value(self._x, value)
         selected = _selected_shape(self._x, self._key)
         _check_fits(self._x, value, selected)
-        return broadcast_to(reshape(value, value.shape[max(value.ndim - len(selected), 0) :]), selected)
+        value = manipulation.reshape(value, value.shape[max(value.ndim - len(selected), 0) :])
+        return manipulation.broadcast_to(value, selected)
 
     def _combine(self, values: Tensor, name: str) -> None:
         """Combine the values of each place with one another, pair by pair, then with what is there."""

@@ -222,7 +222,7 @@ GETITEM = table["getitem"]
 def plain_key(x: Tensor, key: Any) -> Any:
     """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
     if type(key) is tuple:
-        return tuple(_plain_part(x, part) for part in key)
+        return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
     return _plain_part(x, key)
 
 
