@@ -47,6 +47,7 @@ DETERMINED: dict[str, Callable[..., Any]] = {
     ),
 }
 
+
 def cases(engine: str = "numpy") -> Iterator[Any]:
     """An op, a dtype and sample arguments; on other engines than NumPy one sample a dtype."""
     for made in DIFFERENTIABLE:

@@ -324,14 +324,38 @@ def test_to_device_and_backend(engine: str) -> None:
         x.cpu().to_device(x.cpu().device, stream=1)
 
 
-def test_what_moves_has_its_own_memory(engine: str) -> None:
-    """No write on one engine is seen on another, whichever two they are."""
-    x = ut.asarray([1.0, 2.0])
+def test_moving_shares_memory_where_both_engines_write(engine: str) -> None:
+    a = np.zeros(3)
+    x = ut.asarray(a, device=ut.load_backend(engine).devices()[0])
     there = x.to("numpy" if engine != "numpy" else other_engine())
-    back = there.to(engine)
+    shared = {x.backend, there.backend} == {"numpy", "torch"}
     x[0] = 5.0
     there[1] = 7.0
-    assert (x.tolist(), there.tolist(), back.tolist()) == ([5.0, 2.0], [1.0, 7.0], [1.0, 2.0])
+    assert x.tolist() == [5.0, 7.0 if shared else 0.0, 0.0]
+    assert there.tolist() == [5.0 if shared else 0.0, 7.0, 0.0]
+
+
+def test_a_recorded_tensor_moves_by_copy(engine: str) -> None:
+    leaf = ut.tensor([1.0, 2.0], requires_grad=True)
+    x = leaf * 1.0
+    there = x.to("numpy" if engine != "numpy" else other_engine())
+    x[0] = 5.0
+    there.sum().backward()
+    assert there.tolist() == [1.0, 2.0]
+    assert leaf.grad is not None
+    assert leaf.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_write_on_one_engine_is_noticed_by_a_graph_on_another() -> None:
+    if other_engine() != "torch":
+        pytest.skip("PyTorch is not installed")
+    with ut.use_backend("numpy"):
+        w = ut.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        p = ut.ones(3)
+    y = w.to("torch") * p.to("torch")
+    p[0] = 9.0
+    with pytest.raises(ut.GradientError, match=r"multiply.*overwritten at .*test_tensor\.py"):
+        y.sum().backward()
 
 
 def other_engine() -> str:

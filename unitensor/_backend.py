@@ -129,7 +129,10 @@ class Backend:
         return self.shares_views and (op != "reshape" or self.storage(view) == self.storage(a))
 
     def storage(self, a: Any) -> Any:
-        """A hashable mark of the memory that an array lies in, the same for its views."""
+        """A hashable mark of the memory that an array lies in, the same for its views.
+
+        The address where that memory begins, if arrays may come from other engines without a copy.
+        """
         return id(a)
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
