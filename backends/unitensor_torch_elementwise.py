@@ -34,6 +34,11 @@ def _subtract(x1: Any, x2: Any) -> Any:
     return _join(_parts(x1) - _parts(x2))
 
 
+def _negative(x: Any) -> Any:
+    """Mended: torch subtracts from 0, which loses the sign of a part that is 0."""
+    return _join(-_parts(x))
+
+
 def _parts(x: Any) -> Any:
     return torch.view_as_real(x.resolve_conj())
 
@@ -91,7 +96,7 @@ class Elementwise:
     subtract = binary(torch.subtract, on_complex=_subtract)
     multiply = binary(torch.multiply)
     divide = binary(torch.divide)
-    negative = unary(torch.negative)
+    negative = unary(torch.negative, on_complex=_negative)
     square = unary(torch.square)
     hypot = binary(torch.hypot)
     reciprocal = unary(torch.reciprocal)
@@ -128,7 +133,7 @@ class Elementwise:
     floor = unary(torch.floor)
     trunc = unary(torch.trunc)
     round = unary(torch.round, on_complex=_round)
-    conj = staticmethod(torch.conj_physical)
+    conj = staticmethod(lambda x: torch.conj_physical(x) if x.is_complex() else x.clone())
     real = staticmethod(torch.real)
 
     # Comparison

@@ -180,7 +180,7 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
         text = f"shapes {shapes} do not match: expected the summed axes to be equally long"
     kind: type[Exception] = next((k for k in _KEPT if isinstance(error, k)), ValueError)
-    if isinstance(error, np.linalg.LinAlgError) or type(error).__name__ == "LinAlgError":
+    if isinstance(error, np.linalg.LinAlgError) or type(error).__name__.endswith("LinAlgError"):
         kind = np.linalg.LinAlgError
     elif isinstance(error, MemoryError):
         return error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._dtypes import float64
 from .._op import op
 from .elementwise import is_complex
 from .linear_algebra import adjoint, column, conj, product, row, sum_to
@@ -337,10 +338,28 @@ def _power_slope(xp: Any, x: Any, y: Any, n: int) -> Any:
     return xp.getitem(power, (*lead, slice(0, size), slice(size, 2 * size)))
 
 
+def _matrix_power(xp: Any, f: Any, x: Any, n: int) -> Any:
+    """What engines answer differently: powers of integers, and the power 1, which is a copy."""
+    if n < 0 and xp.isdtype(x.dtype, "integral"):
+        x = xp.astype(x, xp.raw_dtype(float64))
+    square = x.ndim > 1 and x.shape[-1] == x.shape[-2]
+    if n == 0 and square:
+        one = xp.eye(x.shape[-1], dtype=x.dtype, device=xp.backend.raw_device_of(x))
+        return xp.astype(xp.broadcast_to(one, x.shape), x.dtype, copy=True)
+    if n > 0 and square and not xp.backend.numpy_rules and xp.isdtype(x.dtype, "integral"):
+        power = x
+        for _ in range(n - 1):
+            power = xp.matmul(power, x)
+    else:
+        power = f(x, n)
+    return xp.astype(power, x.dtype, copy=True) if power is x else power
+
+
 @op(
     module="linalg",
     grad={"x": lambda xp, g, x, n: _power_slope(xp, xp.matrix_transpose(x), g, n)},
     jvp={"x": lambda xp, g, x, n: _power_slope(xp, x, g, n)},
+    prepare=_matrix_power,
 )
 def matrix_power(x: Tensor, n: int, /) -> Tensor:
     """The n-th power of each matrix; of its inverse, if n is negative.

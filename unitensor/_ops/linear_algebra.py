@@ -169,7 +169,7 @@ def _cross_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any, axis: Any) -> Any:
     return sum_to(xp, xp.linalg.cross(g, x1, axis=_from_end(axis, x2_shape)), x2_shape)
 
 
-@op(module="linalg", grad={"x1": _cross_rule1, "x2": _cross_rule2}, linear="each")
+@op(module="linalg", grad={"x1": _cross_rule1, "x2": _cross_rule2}, linear="each", booleans="refuse")
 def cross(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     """The cross product of vectors of three elements along an axis; the others broadcast.
 
