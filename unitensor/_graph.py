@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ContextDecorator, ExitStack
+from contextlib import ContextDecorator
 from contextvars import ContextVar, Token
 from heapq import heappop, heappush, heapreplace
 from itertools import accumulate as accumulate_sums, count
@@ -314,8 +314,12 @@ def propagate(
     gets a NaN it goes back there and is careful from then on. NumPy's warnings, which would be of
     such NaNs, are off from there, too.
     """
-    with ExitStack() as silence:
+    silence: list[errstate] = []  # leaner than an ExitStack, which small graphs would feel
+    try:
         return _propagate(roots, xp, keep, limit, apply, silence)
+    finally:
+        for entered in silence:
+            entered.__exit__(None, None, None)
 
 
 def _propagate(
@@ -324,7 +328,7 @@ def _propagate(
     keep: bool,
     limit: int,
     apply: Callable[..., Any] | None,
-    silence: ExitStack,
+    silence: list[errstate],
 ) -> dict[int, tuple[list[Any], Any]]:
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
@@ -362,9 +366,9 @@ def _propagate(
                     check_saved(node)
                 if type(edges) is list and apply is not None and not careful:
                     careful, plain = True, False
-                    silence.enter_context(errstate(divide="ignore", invalid="ignore"))
+                    _silence(silence)
                 elif type(edges) is list and saved is None and plain:
-                    silence.enter_context(errstate(divide="ignore", invalid="ignore"))
+                    _silence(silence)
                     copied = {s: list(cell) for s, cell in pending.items()}
                     saved = (copied, list(heap), dict(leaves), node, g)
         for edge in edges:
@@ -412,6 +416,13 @@ def _propagate(
             for node in consumed:
                 node[3] = None
             return leaves
+
+
+def _silence(entered: list[errstate]) -> None:
+    """Turn NumPy's warnings of NaNs off until the pass ends."""
+    if not entered:
+        entered.append(errstate(divide="ignore", invalid="ignore"))
+        entered[0].__enter__()
 
 
 def _watched(xp: Any, apply: Callable[..., Any] | None, watch: Callable[..., Any]) -> tuple[Any, Any]:
