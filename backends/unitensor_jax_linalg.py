@@ -119,6 +119,14 @@ class LinearAlgebra:
         return inverse
 
     def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
-        """Mended: JAX gives int32, and 0 where NumPy raises."""
+        """Mended: JAX gives int32, and 0 where NumPy raises, and takes rtol for an absolute tolerance."""
         _refuse(_matrices(x), jnp.isnan, "SVD did not converge")
-        return jnp.linalg.matrix_rank(x, rtol=rtol).astype(jnp.int64)
+        if rtol is None:
+            return jnp.linalg.matrix_rank(x).astype(jnp.int64)
+        s = jnp.linalg.svdvals(x)
+        least = jnp.expand_dims(jnp.asarray(rtol, dtype=s.dtype), -1) * jnp.max(s, axis=-1, keepdims=True)
+        return jnp.sum(s > least, axis=-1, dtype=jnp.int64)
+
+    def linalg_qr(self, x: Any, /, *, mode: str = "reduced") -> Any:
+        """Mended: JAX raises another error where there is no matrix."""
+        return jnp.linalg.qr(_matrices(x), mode=mode)

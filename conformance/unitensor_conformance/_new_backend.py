@@ -52,7 +52,10 @@ class {cls}Backend(Backend):
 backend = {cls}Backend
 ''',
     "unitensor_{name}/known_failures.txt": """# A line a known failure: kind:op, two spaces, the reason.
-# One that passes again is reported.
+# One that passes again is reported. These are NumPy's own: replace them by those of your engine.
+values:astype  a float outside an integer's range: the answer differs from one processor to the next
+values:floor_divide  infinity // 2 is NaN, not infinity
+views:linalg.diagonal  the view is read-only
 """,
     "tests/test_conformance.py": """from pathlib import Path
 
