@@ -110,10 +110,10 @@ def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
 
 
-def _constant(a: Any, device: Any, may_alias: bool | None = None) -> Any:
+def _constant(a: Any, device: Any) -> Any:
     """A NumPy array's values, known inside a traced function too: the front end keeps some for later."""
     with jax.ensure_compile_time_eval():
-        return jax.device_put(a, device, may_alias=may_alias)
+        return jax.device_put(a, device)
 
 
 def _created(name: str) -> Callable[..., Any]:
@@ -153,8 +153,9 @@ class JaxBackend(LinearAlgebra, Backend):
         return np.asarray(a)
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
-        # A copy, because JAX would share memory that the user can write to, or not, as it happens.
-        return _constant(a, device, may_alias=False)
+        # A copy, because JAX would share memory that the user can write to, or not, as it happens
+        # (also with may_alias=False).
+        return _constant(np.array(a), device)
 
     def asarray(self, obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Any:
         if isinstance(obj, jax.Array):

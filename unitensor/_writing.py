@@ -86,8 +86,8 @@ def seen_outside(root: Tensor) -> bool:
 
 
 def show_outside(x: Tensor) -> None:
-    """Note that the engine's array of a view is given away: its memory must stay in place."""
-    if base_of(x) is not None:
+    """Note that x's memory is given away, so that it must stay in place, where a count would not tell."""
+    if base_of(x) is not None or not x._xp.direct:
         root_of(x)._outside = True
 
 
@@ -180,7 +180,7 @@ def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
         return shape[1:]
     try:
         return tuple(np.broadcast_to(np.zeros((), np.int8), shape)[host_key(x, key)].shape)
-    except IndexError as error:
+    except (IndexError, ValueError) as error:
         raise explain_key(x, key, error) from None
 
 

@@ -6,6 +6,7 @@ Standard: Indexing and Indexing Functions.
 from __future__ import annotations
 
 import operator
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .._tensor import Tensor
 
 
-BASIC = frozenset({int, slice, type(None), type(...)})
+BASIC = frozenset({int, slice, type(None), EllipsisType})
 
 
 def is_basic(key: Any) -> bool:
@@ -222,6 +223,10 @@ GETITEM = table["getitem"]
 def plain_key(x: Tensor, key: Any) -> Any:
     """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
     if type(key) is tuple:
+        if list(map(type, key)).count(EllipsisType) > 1:
+            raise IndexError(
+                f"x[{', '.join(map(describe, key))}]: an index can only have a single ellipsis ('...')"
+            )
         return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
     return _plain_part(x, key)
 
@@ -243,6 +248,8 @@ def _plain_part(x: Tensor, part: Any) -> Any:
         return bool(part) if part.dtype.kind == "b" else part.item()
     if isinstance(part, (list, range, np.ndarray)):
         array = np.asarray(part)
+        if array is part and x._node is not None:
+            array = array.copy()  # the graph keeps it, and the user may write to it
         if array.size == 0 and isinstance(part, list):
             array = array.astype(np.int64)
         if array.dtype.kind not in "biu":
@@ -267,8 +274,8 @@ def explain_key(x: Tensor, key: Any, error: Exception) -> Exception:
     plain = tuple(to_numpy(p) if isinstance(p, arrays) else p for p in parts)
     try:
         selected = np.broadcast_to(np.zeros(()), x.shape)[plain].shape
-    except IndexError as reference:
-        return IndexError(f"{where}: {reference}")
+    except (IndexError, ValueError) as reference:
+        return type(reference)(f"{where}: {reference}")
     text = str(error).partition("\n")[0] or type(error).__name__
     kind = type(error) if isinstance(error, (TypeError, NotImplementedError, MemoryError)) else ValueError
     return kind(f"{where} selects shape {selected}: {text}")
