@@ -87,11 +87,11 @@ def backward(
 ) -> None:
     """Add the gradients of some Tensors, weighted by cotangents, to the leaves' `grad`."""
     starts = [cotangent(y, g, "backward") for y, g in zip(ys, gs)]
-    if any(type(y._node) is Dual for y in ys):
+    if [y for y in ys if type(y._node) is Dual]:
         raise GradientError("backward inside jvp: use ut.grad, ut.vjp or ut.hvp there")
     keep = create_graph if retain_graph is None else retain_graph
     leaves = carry(ys, starts, keep=keep, recorded=create_graph)
-    seen: set[int] = set()
+    seen = {id(s._data) for s in starts}
     with _graph._lock:
         for node, g in leaves.values():
             xp = g._xp
@@ -101,11 +101,7 @@ def backward(
                 g = hook.shown(g)
             if node[4] is None:
                 # Two leaves, or a leaf and the caller, must not share one array.
-                if (
-                    id(g._data) in seen
-                    or any(g._data is s._data for s in starts)
-                    or xp.backend.is_view(g._data)
-                ):
+                if id(g._data) in seen or xp.backend.is_view(g._data):
                     g = scope["wrap"](xp.asarray(g._data, copy=True), xp, g._node)
                 seen.add(id(g._data))
                 node[4] = g
