@@ -215,7 +215,8 @@ class JaxBackend(LinearAlgebra, Backend):
 
     def take(self, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
         """Mended: JAX fills in or clips where an index is out of range."""
-        return self.getitem(x, (slice(None),) * (0 if axis is None else axis % x.ndim) + (indices,))
+        axis = 0 if axis is None else np.lib.array_utils.normalize_axis_index(axis, x.ndim)
+        return self.getitem(x, (slice(None),) * axis + (indices,))
 
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
         """Mended: JAX fills in or clips where an index is out of range."""

@@ -136,7 +136,7 @@ MORE: dict[str, list[Arguments]] = {
     "fft.ifftshift": SHIFTED,
     "linalg.diagonal": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2, 4)],
     "linalg.trace": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2)] + [{"x": M(2, 2), "dtype": ut.float32}],
-    "linalg.cross": [{"x1": M(2, 3), "x2": M(2, 3)}, {"x1": M(3, 2), "x2": M(3, 2), "axis": 0}],
+    "linalg.cross": [{"x1": M(2, 3), "x2": M(2, 3)}, {"x1": M(3, 2), "x2": M(3, 2), "axis": -2}],
     "linalg.matrix_norm": [
         {"x": M(2, 3, 2), "ord": ord, "keepdims": True}
         for ord in ("fro", "nuc", 1, -1, 2, -2, ut.inf, -ut.inf)
@@ -164,6 +164,8 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
         for j, dtype in enumerate(dtypes):
             if i >= 2 and dtype not in WIDE and not thorough and (i + j) % 5:
                 continue
+            if made.name == "astype" and np.dtype(dtype).kind == "c" and form["dtype"].kind != "c":
+                continue  # the standard leaves the truth of complex numbers open, and asks for no other cast
             seed = f"{made.path}{i}{dtype}"
             yield fill(made, form, dtype, seed, tied=False)
             if made.path not in STRUCTURED:

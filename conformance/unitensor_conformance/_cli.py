@@ -41,7 +41,8 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument("--level", default="quick", choices=sorted(LEVELS, reverse=True))
     parser.add_argument("--html", type=Path, help="where to write the report for people")
     parser.add_argument("--json", type=Path, help="where to write the report for machines")
-    parser.add_argument("--known", type=Path, help="the file of known failures: lines 'kind:op  reason'")
+    text = "the file of known failures, lines 'kind:op  reason'; BACKEND=FILE if there are several"
+    parser.add_argument("--known", action="append", default=[], help=text)
     parser.set_defaults(run=conformance)
     text = "write the project of a new plugin, which installs and runs the suite at once"
     parser = add("new-backend", help=text, description=text)
@@ -55,14 +56,15 @@ def conformance(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False)
     results: list[tuple[list[Outcome], Run]] = []
     try:
-        known = known_failures(arguments.known)
+        backends = arguments.backend or ["numpy"]
+        known = _known(arguments.known, backends)
         checks = all_checks(arguments.only)
         if not checks:
             raise ValueError(f"no op, chapter or kind contains {arguments.only!r}")
-        for name in arguments.backend or ["numpy"]:
+        for name in backends:
             load_backend(name)
-        for name in arguments.backend or ["numpy"]:
-            results.append(_with_progress(console, checks, name, arguments, known))
+        for name in backends:
+            results.append(_with_progress(console, checks, name, arguments, known.get(name, {})))
     except (BackendError, ValueError, OSError) as error:
         console.print(f"[bold red]cannot run:[/] {escape(str(error))}")
         return 2
@@ -77,6 +79,19 @@ def conformance(arguments: argparse.Namespace) -> int:
         arguments.html.write_text(as_html(results), encoding="utf-8")
         console.print(f"written: {arguments.html}")
     return int(any(o.state in ("failed", "stale") for outcomes, _ in results for o in outcomes))
+
+
+def _known(given: list[str], backends: list[str]) -> dict[str, dict[str, str]]:
+    """The known failures of each backend."""
+    found = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals and len(backends) == 1:
+            name, path = backends[0], text
+        elif name not in backends:
+            raise ValueError(f"--known {text}: expected BACKEND=FILE with one of {', '.join(backends)}")
+        found[name] = known_failures(path)
+    return found
 
 
 def _with_progress(
