@@ -100,7 +100,7 @@ class StrictBackend(Backend):
     mutable = False
     shares_views = False
     install = "pip install array-api-strict"
-    host_ops = frozenset({"expm1", "log1p", "tanh", "sign", "floor_divide"})
+    host_ops = frozenset({"astype", "expm1", "log1p", "tanh", "sign", "floor_divide"})
 
     def __init__(self) -> None:
         strict.set_array_api_strict_flags(
