@@ -454,6 +454,8 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
             f"x {symbol} y: in place on a leaf that requires a gradient; "
             f"use `with ut.no_grad():`, or x = x {symbol[:-1]} y in place of it"
         )
+    if node is None and x._xp.direct and _in_memory(x, other, function.__name__):
+        return x
     result = function(x, other)
     if result is NotImplemented:
         return result  # type: ignore[no-any-return]  # Python asks the other operand
@@ -480,6 +482,32 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
             return x
     write_plain(x, Ellipsis, result)
     return x
+
+
+def _in_memory(x: Tensor, other: Any, name: str) -> bool:
+    """Let NumPy's own function write its result into x, where nothing is recorded; False if it cannot."""
+    function = getattr(x._xp, name)
+    if type(function) is not np.ufunc or (x._data.dtype.kind == "b" and not name.startswith("bitwise")):
+        return False
+    if type(other) is type(x):
+        if other._node is not None or other._xp is not x._xp:
+            return False
+        other = other._data
+    elif type(other) not in NUMBERS:
+        return False
+    root = x
+    for root, op, _, shared, _ in ancestors(x):
+        if root._node is not None or not shared or (op is not None and op.name == "broadcast_to"):
+            return False
+    try:
+        function(x._data, other, out=x._data)
+    except (TypeError, ValueError, OverflowError):
+        return False  # nothing was written: the long way finds out why
+    if not (root is x and alone(x)):
+        _stamp(root)
+        if live_views(root):
+            refresh(root, remake=False, nodes=False)
+    return True
 
 
 def same_kind(source: Any, target: Any) -> bool:
