@@ -249,7 +249,39 @@ MAKE_NEW = {
     )
 }
 
-PAGES = {"standard.md": page, "gradients.md": gradients_page}
+#: When an op gives a view that does not always do so.
+SOMETIMES = {
+    "reshape": "where NumPy's rule allows it, and not with `copy=True`",
+    "flip": "not of a 0-d Tensor",
+    "imag": "of complex numbers",
+    "astype": "with `copy=False`, where the dtype stays",
+    "broadcast_to": "read-only",
+}
+
+
+def writing_page() -> str:
+    """writing.md, with the table of what is a view made from the ops."""
+    rows = ["| view | when |", "| --- | --- |"]
+    rows.append("| `x[key]` with integers, slices, `None`, `...` | not where it names a single element |")
+    methods = {"matrix_transpose": ", `x.T`, `x.mT`", "permute_dims": ", `x.transpose`", "real": ", `x.real`"}
+    methods |= {
+        "imag": ", `x.imag`",
+        "reshape": ", `x.view`",
+        "broadcast_to": ", `broadcast_arrays`, `expand`",
+    }
+    rows += [
+        f"| `{path}`{methods.get(path, '')} | {SOMETIMES.get(path, 'always')} |"
+        for path, made in sorted(table.items())
+        if made.view
+    ]
+    rows += ["| `unstack`, iteration | like `x[i]` |", "| `x.detach()` | always; without the history |"]
+    before, _, rest = (DOCS / "writing.md").read_text().partition("<!-- table -->\n")
+    _, _, after = rest.partition("<!-- end -->\n")
+    table_text = "\n".join(rows)
+    return f"{before}<!-- table -->\n{table_text}\n<!-- end -->\n{after}"
+
+
+PAGES = {"standard.md": page, "gradients.md": gradients_page, "writing.md": writing_page}
 
 
 def main() -> int:
