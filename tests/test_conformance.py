@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from broken_engines import FAULTS, register, reports
 from unitensor_conformance import all_checks, run_checks
 
-from unitensor._op import table
+from unitensor import _backend
+from unitensor._op import namespaces, table
+
+
+@pytest.fixture(autouse=True)
+def no_engine_stays() -> Iterator[None]:
+    """Broken engines are forgotten again: one of them takes every array for its own."""
+    kept = [(_backend._factories, dict(_backend._factories)), (_backend._loaded, dict(_backend._loaded))]
+    known = len(namespaces)
+    yield
+    for registry, before in kept:
+        registry.clear()  # type: ignore[attr-defined]  # two dicts of different values
+        registry.update(before)  # type: ignore[attr-defined]  # likewise
+    del namespaces[known:]
 
 
 def test_numpy_passes_every_check() -> None:
