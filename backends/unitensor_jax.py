@@ -224,6 +224,10 @@ class JaxBackend(LinearAlgebra, Backend):
             np.zeros(x.shape[axis], np.int8)[np.asarray(indices)]
         return jnp.take_along_axis(x, indices, axis=axis)
 
+    def has_values(self, key: Any) -> bool:
+        parts = key if type(key) is tuple else (key,)
+        return not any(isinstance(part, jax.core.Tracer) for part in parts)
+
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         if _on_host(a, key) and _on_host(value, ()):
             written = np.array(a)

@@ -57,7 +57,7 @@ def lengths(quick: bool) -> list[Figure]:
         if n > 1_000:  # the interpreter's lists of free objects hide the bytes of a short chain
             first_bytes = first_bytes or kept / n
         found.append(Figure(case, f"time an op, n={n:.0e}", per_op, "ns", 1.25 * first_time))
-        found.append(Figure(case, f"bytes an op, n={n:.0e}", kept / n, "B", 1.1 * first_bytes or None))
+        found.append(Figure(case, f"bytes an op, n={n:.0e}", kept / n, "B", 1.15 * first_bytes or None))
     return found
 
 

@@ -135,6 +135,10 @@ class Backend:
         """
         return id(a)
 
+    def has_values(self, key: Any) -> bool:
+        """Whether the arrays of a key have values yet: inside a function that an engine traces they have none."""
+        return True
+
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         """Write `a[key] = value`; returns the written array (a new one if arrays are immutable)."""
         a[key] = value

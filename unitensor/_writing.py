@@ -300,7 +300,7 @@ def _assign(x: Tensor, key: Any, data: Any) -> Any:
         return backend.assign(x._data, key, data)
     if backend.mutable and type(data) not in NUMBERS and backend.storage(data) == backend.storage(x._data):
         data = xp.asarray(data, copy=True)
-    if not xp.direct:
+    if not xp.direct and backend.has_values(key):
         where, winners = _flat_winners(x, x, key)
         if winners is not None:
             data = _winning(x, data, _selected_shape(x, key), winners)

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 -- lines of CSS
 """The HTML report: one file, offline, that a person wants to look at."""
 
 from __future__ import annotations
