@@ -233,6 +233,8 @@ class JaxBackend(LinearAlgebra, Backend):
             written = np.array(a)
             written[_plain(key)] = np.asarray(value)
             return jax.device_put(written, a.device)
+        if isinstance(key, jax.core.Tracer) and key.dtype == bool and key.shape == a.shape and not value.ndim:
+            return jnp.where(key, value, a)  # how many places a traced mask selects is not known
         key, shape = _checked(a, key)
         if shape is not None:
             while value.ndim > len(shape) and value.shape[0] == 1:

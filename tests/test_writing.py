@@ -622,3 +622,21 @@ def test_gradients_of_accumulating_writes(engine: str) -> None:
     ut.at(x, [0, 0, 1]).max(v)
     x.sum().backward()
     assert v.grad.tolist() == [0.0, 0.0, 1.0]
+
+
+def test_writes_inside_a_function_that_jax_traces() -> None:
+    jax = pytest.importorskip("jax")
+
+    def f(a: Any, i: Any) -> Any:
+        x = ut.asarray(a) * 2.0
+        x[1:] = 0.0
+        x[::-1][0] = 3.0
+        v = x[0:1]
+        v += 1.0
+        x[ut.asarray([1, 1])] = ut.asarray([5.0, 6.0])
+        x[ut.asarray(i)] = 9.0
+        x[x > 8.0] = 8.0
+        return x._data
+
+    a, i = jax.numpy.asarray([1.0, 2.0, 3.0, 4.0]), jax.numpy.asarray([2])
+    assert f(a, i).tolist() == jax.jit(f)(a, i).tolist() == [3.0, 6.0, 8.0, 3.0]
