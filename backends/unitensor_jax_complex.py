@@ -23,6 +23,12 @@ def _flip(when: Any, x: Any) -> Any:
     return jnp.where(when, -x, x)
 
 
+def _unknown(x: Any, y: Any, p: Any, q: Any) -> tuple[Any, Any]:
+    """A result of which nothing is known where one part is NaN and the other finite and not 0."""
+    nothing = (jnp.isnan(x) & jnp.isfinite(y) & (y != 0)) | (jnp.isnan(y) & jnp.isfinite(x) & (x != 0))
+    return jnp.where(nothing, jnp.nan, p), jnp.where(nothing, jnp.nan, q)
+
+
 def _turned(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """-i f(i z): what sin, tan, asin and atan are of sinh, tanh, asinh and atanh."""
 
@@ -60,7 +66,7 @@ def _conjugate(f: Callable[[Any, Any], tuple[Any, Any]]) -> Callable[[Any], Any]
 
 
 def _exp(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.exp(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.exp(lax.complex(x, y))))
     endless = ~jnp.isfinite(y)
     p = jnp.where(endless & (x == jnp.inf), jnp.inf, jnp.where(endless & (x == -jnp.inf), 0.0, p))
     q = jnp.where(endless & (x == jnp.inf), jnp.nan, jnp.where(endless & (x == -jnp.inf), 0.0, q))
@@ -68,7 +74,7 @@ def _exp(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _expm1(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.expm1(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.expm1(lax.complex(x, y))))
     endless = ~jnp.isfinite(y)
     p = jnp.where(endless & (x == jnp.inf), jnp.inf, jnp.where(x == -jnp.inf, -1.0, p))
     q = jnp.where(endless & (x == jnp.inf), jnp.nan, jnp.where(endless & (x == -jnp.inf), 0.0, q))
@@ -125,13 +131,13 @@ def cosh(z: Any) -> Any:
 
 
 def _tanh(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.tanh(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.tanh(lax.complex(x, y))))
     p = jnp.where(x == jnp.inf, 1.0, jnp.where((x == 0) & ~jnp.isfinite(y), x, p))
     return p, jnp.where(x == jnp.inf, 0.0, jnp.where(y == 0, y, q))
 
 
 def _asinh(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.asinh(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.asinh(lax.complex(x, y))))
     return p, jnp.where(y == 0, y, q)
 
 
@@ -144,12 +150,12 @@ def _atanh(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _acos(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.acos(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.acos(lax.complex(x, y))))
     return jnp.where((x == 0) & jnp.isnan(y), jnp.pi / 2, p), q
 
 
 def _acosh(x: Any, y: Any) -> tuple[Any, Any]:
-    p, q = _parts(jnp.acosh(lax.complex(x, y)))
+    p, q = _unknown(x, y, *_parts(jnp.acosh(lax.complex(x, y))))
     return p, jnp.where((x == 0) & jnp.isnan(y), jnp.pi / 2, q)
 
 
