@@ -25,7 +25,7 @@ _WILD = [-0.0, float("inf"), float("-inf"), float("nan"), 1e-4, -1e-4, 1e4, -1e4
 
 #: Functions of complex numbers whose values at infinities and NaN, or whose order of NaN, is nobody's.
 UNSPECIFIED = frozenset(
-    {"pow", "multiply", "divide", "reciprocal", "square", "prod", "cumulative_prod"}
+    {"pow", "multiply", "divide", "reciprocal", "square", "prod", "cumulative_prod", "mean", "std", "var"}
     | {"unique_all", "unique_counts", "unique_inverse", "unique_values"}
 )
 
@@ -52,6 +52,8 @@ def _numbers(made: Op, dtype: str) -> st.SearchStrategy[Any]:
         st.sampled_from(_PLAIN if finite else _PLAIN + _WILD),
         st.floats(-8, 8, width=width, allow_subnormal=False).map(_no_dust),
     )
+    if made.name == "pow" and kind == "c":
+        real = st.floats(0.25, 2.0, width=width)  # 0 to a complex power is nobody's
     return st.builds(complex, real, real) if kind == "c" else real
 
 

@@ -22,12 +22,13 @@ HOST = frozenset(
     """
     argmax argmin argsort clip count_nonzero cumulative_prod cumulative_sum expm1 fft.fft fft.fftn
     fft.fftshift fft.hfft fft.ifft fft.ifftn fft.ifftshift fft.ihfft fft.irfft fft.irfftn fft.rfft
-    fft.rfftn floor_divide getitem isin linalg.cholesky linalg.cofactor linalg.cofactor_slope linalg.cross linalg.det linalg.diagonal
-    linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.inv linalg.matrix_norm
-    linalg.matrix_power linalg.matrix_rank linalg.outer linalg.pinv linalg.qr linalg.slogdet
-    linalg.solve linalg.svd linalg.svdvals linalg.trace linalg.vector_norm log1p matmul max min nonzero
-    reciprocal repeat repeat_index roll searchsorted sort std take take_along_axis tanh tensordot tile tril triu
-    unique_all unique_counts unique_inverse unique_values var vecdot
+    fft.rfftn floor_divide getitem isin linalg.cholesky linalg.cofactor linalg.cofactor_slope
+    linalg.cross linalg.det linalg.diagonal linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh
+    linalg.inv linalg.matrix_norm linalg.matrix_power linalg.matrix_rank linalg.outer linalg.pinv
+    linalg.qr linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.trace linalg.vector_norm
+    log1p matmul max min nonzero reciprocal repeat repeat_index roll searchsorted sort std take
+    take_along_axis tanh tensordot tile tril triu unique_all unique_counts unique_inverse
+    unique_values var vecdot
     """.split()  # noqa: SIM905 -- as a list of one name a line it would hide the class below it
 )
 
