@@ -162,7 +162,11 @@ def add(a: Any, key: Any, value: Any) -> Any:
     if any(type(part) is slice and (part.step or 1) < 0 for part in parts):
         return _add_anywhere(a, key, target, source)
     if is_basic(key):
-        target[key].add_(source)
+        if target.is_complex():
+            # By parts: torch multiplies source by 1 + 0j first, which makes NaN of infinities.
+            torch.view_as_real(target[key]).add_(torch.view_as_real(source.to(target.dtype).resolve_conj()))
+        else:
+            target[key].add_(source)
         return a
     parts, _ = prepare(a, key)
     if any(isinstance(p, torch.Tensor) and not p.ndim for p in parts):

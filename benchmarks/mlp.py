@@ -72,12 +72,11 @@ class InUnitensor:
                 g *= 1 - BETA2
                 v *= BETA2
                 v += g
-                r[...] = v
-                r **= 0.5
-                r *= 1 / root
-                r += EPS
+                root_mean = ut.sqrt(v)
+                root_mean *= 1 / root
+                root_mean += EPS
                 g[...] = m
-                g /= r
+                g /= root_mean
                 g *= step
                 w -= g
 

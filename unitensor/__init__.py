@@ -11,6 +11,7 @@ from . import (
     linalg as linalg,
     testing as testing,
 )
+from ._accumulate import at as at
 from ._aliases import *  # noqa: F403 -- the aliases are one list, kept in that file
 from ._backend import (
     Backend as Backend,
@@ -226,7 +227,6 @@ from ._transforms import (
     value_and_grad as value_and_grad,
     vjp as vjp,
 )
-from ._writing import at as at
 
 if _CHECKING:
     from . import nn as nn, optim as optim, random as random

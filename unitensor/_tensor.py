@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from . import _graph, _views, _writing
+from . import _graph, _holding, _views, _writing
 from ._backend import Backend, current_backend, find_device, load_backend
 from ._backward import Hook, add_hook, backward, move_node
 from ._devices import Device
@@ -274,12 +274,12 @@ class Tensor:
         array([1., 1.])
         """
         self._leave("numpy()")
-        _writing.show_outside(self)
+        _holding.show_outside(self)
         return self._xp.backend.to_numpy(self._data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._leave("conversion to a NumPy array")
-        _writing.show_outside(self)
+        _holding.show_outside(self)
         array = self._xp.backend.to_numpy(self._data)
         if dtype is not None and array.dtype != np.dtype(dtype):
             if copy is False:
@@ -359,7 +359,7 @@ class Tensor:
         copy: bool | None = None,
     ) -> Any:
         self._leave("__dlpack__")
-        _writing.show_outside(self)
+        _holding.show_outside(self)
         return self._xp.backend.to_dlpack(
             self._data, stream=stream, max_version=max_version, dl_device=dl_device, copy=copy
         )
@@ -488,7 +488,7 @@ class Tensor:
         return out
 
     def __setitem__(self, key: Any, value: Any, /) -> None:
-        # Python numbers go straight to an array that nobody else holds (see _writing.ALONE).
+        # Python numbers go straight to an array that nobody else holds (see _holding.ALONE).
         try:
             if type(value) is float:
                 if getrefcount(self._own) == OWN:
@@ -782,7 +782,7 @@ def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> 
     if source.mutable and target.mutable and x._node is None:
         shared = target.import_array(source, data, device.raw)
         if target.storage(shared) == source.storage(data):
-            _writing.show_outside(x)
+            _holding.show_outside(x)
             return shared
     if source.mutable:
         data = x._xp.asarray(data, copy=True)
@@ -800,7 +800,7 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
 
 
 #: Of an array that only a Tensor refers to, once in `_data` and once in `_own`.
-OWN = _writing.ALONE + 1
+OWN = _holding.ALONE + 1
 
 scope["Tensor"] = creation.new_tensor = Tensor
 scope["wrap"] = _wrap

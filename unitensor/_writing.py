@@ -10,113 +10,20 @@ backward pass refuses saved arrays whose stamp is newer than their node.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._graph import LEAF, Dual, GradientError, is_grad_enabled, new_seq, record, stamps
+from ._graph import LEAF, Dual, GradientError, is_grad_enabled, record
+from ._holding import alone, seen_outside, stamp
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
 from ._ops.indexing import explain_key, is_basic, plain_key, take
-from ._views import ancestors, base_of, live_views, positions, refresh, root_of
+from ._views import ancestors, base_of, live_views, positions, refresh
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
-
-_PACKAGE = __file__.rpartition("_writing")[0]
-
-
-# Who else holds the memory ------------------------------------------------------------------------
-
-
-class _Slot:
-    __slots__ = ("_data",)
-
-    def __init__(self) -> None:
-        self._data = np.empty(0)
-
-
-def _count_alone() -> int:
-    slot = _Slot()
-    return sys.getrefcount(slot._data)
-
-
-#: What `sys.getrefcount(x._data)` is where only x refers to its array. A Tensor that is written
-#: to element by element has it in `_own` too, which says that nothing of the below can hold.
-ALONE = _count_alone()
-
-
-def _holders(x: Tensor) -> int:
-    """How many others refer to x's array."""
-    count = sys.getrefcount(x._data) - ALONE
-    return count - 1 if _own(x) is x._data else count
-
-
-def _own(x: Tensor) -> Any:
-    try:
-        return x._own
-    except AttributeError:
-        return None
-
-
-def alone(x: Tensor) -> bool:
-    """Whether nothing else can see x's memory: no view, no graph, no user of the engine's array.
-
-    Only engines whose views hold the array that they view can tell; on others it is never so.
-    """
-    return x._xp.direct and _holders(x) == 0 and x._data.base is None
-
-
-def seen_outside(root: Tensor) -> bool:
-    """Whether more than the views of a root can see its memory: from then on it must stay in place."""
-    data = root._data
-    if not root._xp.direct:
-        return root._xp.backend.is_view(data)
-    members = [root]
-    for member in members:
-        members += live_views(member)
-    arrays = [id(member._data) for member in members]
-    inside = len({a for a, member in zip(arrays, members) if member._data.base is data})
-    return data.base is not None or any(
-        _holders(member) >= arrays.count(a) + (inside + 1 if a == id(data) else 0)
-        for a, member in zip(arrays, members)
-    )
-
-
-def show_outside(x: Tensor) -> None:
-    """Note that x's memory is given away, so that it must stay in place, where a count would not tell."""
-    if base_of(x) is not None or not x._xp.direct:
-        root_of(x)._outside = True
-
-
-def _stamp(x: Tensor) -> None:
-    """Note that x's memory was written now, and by which line of the user's program."""
-    memory, seq = x._xp.backend.storage(x._data), new_seq()
-    if (memory, seq - 1) == _latest[0]:  # nothing was recorded in between: that stamp still holds
-        _latest[0] = memory, seq
-        return
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
-        frame = frame.f_back
-    if len(stamps) > 100_000:
-        forget_stamps()
-    stamps[memory] = (seq, (frame.f_code.co_filename, frame.f_lineno))
-    scope["last_write"] = seq
-    _latest[0] = memory, seq
-
-
-#: The memory of the latest stamp, and the last sequence number up to which it holds.
-_latest: list[tuple[Any, int]] = [(None, 0)]
-
-
-def forget_stamps() -> None:
-    """Drop the older half of the stamps; from then on, any array that is older counts as written."""
-    for memory in list(stamps)[: len(stamps) // 2]:
-        seq, _ = stamps.pop(memory)
-        scope["forgotten"] = max(seq, scope["forgotten"])
-
 
 # Values ---------------------------------------------------------------------------------------------
 
@@ -172,7 +79,7 @@ def host_key(x: Tensor, key: Any) -> Any:
     return to_numpy(key) if isinstance(key, arrays) else key
 
 
-def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
+def selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
     shape = tuple(x._data.shape)
     if key is Ellipsis:
         return shape
@@ -184,7 +91,7 @@ def _selected_shape(x: Tensor, key: Any) -> tuple[int, ...]:
         raise explain_key(x, key, error) from None
 
 
-def _check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
+def check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
     shape = tuple(value.shape)
     lead = max(len(shape) - len(selected), 0)
     fits = all(n == 1 for n in shape[:lead]) and all(
@@ -267,7 +174,7 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, f
     except (IndexError, ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise _explain(x, root, key, data, error) from error
     if not unseen:
-        _stamp(root)
+        stamp(root)
         x._own = None
         if live_views(root):
             refresh(root, remake=False, nodes=False)
@@ -282,10 +189,10 @@ def _explain(x: Tensor, root: Tensor, key: Any, data: Any, error: Exception) -> 
     """An engine's error as ours."""
     try:
         _check_writeable(root)
-        selected = _selected_shape(x, key)
+        selected = selected_shape(x, key)
         if type(data) in NUMBERS:
             data = as_value(x, data)
-        _check_fits(x, data, selected)
+        check_fits(x, data, selected)
     except (IndexError, ValueError, TypeError, OverflowError) as found:
         return found
     return explain_key(x, key, error)
@@ -303,8 +210,8 @@ def _assign(x: Tensor, key: Any, data: Any) -> Any:
     if not xp.direct and backend.has_values(key):
         where, winners = _flat_winners(x, x, key)
         if winners is not None:
-            data = _winning(x, data, _selected_shape(x, key), winners)
-            key = _unravelled(x, where[winners])
+            data = _winning(x, data, selected_shape(x, key), winners)
+            key = unravelled(x, where[winners])
     return backend.assign(x._data, key, data)
 
 
@@ -312,8 +219,8 @@ def _assign_part(x: Tensor, root: Tensor, key: Any, data: Any) -> None:
     """Write through a view that has memory of its own: to the root, by position."""
     xp, backend = x._xp, x._xp.backend
     where, winners = _flat_winners(x, root, key)
-    selected = _selected_shape(x, key)
-    _check_fits(x, data, selected)
+    selected = selected_shape(x, key)
+    check_fits(x, data, selected)
     if not where.size:
         return
     data = _winning(x, data, selected, winners)
@@ -321,14 +228,14 @@ def _assign_part(x: Tensor, root: Tensor, key: Any, data: Any) -> None:
         where = where[winners]
     part = complex_part(x)
     if not part:
-        key = _unravelled(root, where)
+        key = unravelled(root, where)
         data = xp.asarray(data, copy=True) if backend.mutable else data
         root._data = backend.assign(root._data, key, data if key else xp.reshape(data, ()))
         return
     a = root._data
     halves = {"real": xp.real(a), "imag": xp.imag(a)}
     half = xp.asarray(halves[part], copy=True)
-    halves[part] = backend.assign(half, _unravelled(root, where), data if a.shape else xp.reshape(data, ()))
+    halves[part] = backend.assign(half, unravelled(root, where), data if a.shape else xp.reshape(data, ()))
     joined = backend.join_complex(halves["real"], halves["imag"])
     root._data = backend.assign(a, Ellipsis, joined) if backend.mutable else joined
 
@@ -348,15 +255,15 @@ def _winning(x: Tensor, data: Any, selected: tuple[int, ...], winners: Any) -> A
     while len(data.shape) > len(selected):
         data = xp.reshape(data, data.shape[1:])
     flat = xp.reshape(xp.broadcast_to(data, selected), (-1,))
-    return flat if winners is None else xp.take(flat, _on_device(x, winners), axis=0)
+    return flat if winners is None else xp.take(flat, on_device(x, winners), axis=0)
 
 
-def _on_device(x: Tensor, a: Any) -> Any:
+def on_device(x: Tensor, a: Any) -> Any:
     return x._xp.backend.from_numpy(np.ascontiguousarray(a), x._xp.backend.raw_device_of(x._data))
 
 
-def _unravelled(x: Tensor, where: Any) -> tuple[Any, ...]:
-    return tuple(_on_device(x, p) for p in np.unravel_index(where, x.shape)) if x.shape else ()
+def unravelled(x: Tensor, where: Any) -> tuple[Any, ...]:
+    return tuple(on_device(x, p) for p in np.unravel_index(where, x.shape)) if x.shape else ()
 
 
 def _flat_winners(x: Tensor, root: Tensor, key: Any) -> tuple[Any, Any]:
@@ -374,8 +281,8 @@ def _flat_winners(x: Tensor, root: Tensor, key: Any) -> tuple[Any, Any]:
 def _write_recorded(x: Tensor, root: Tensor, top: Tensor, shared: bool, key: Any, value: Tensor) -> None:
     """Write, and give the root of the family the node of a `put` and its views nodes of their own."""
     _check_recordable(x, root)
-    selected = _selected_shape(x, key)
-    _check_fits(x, value, selected)
+    selected = selected_shape(x, key)
+    check_fits(x, value, selected)
     _check_writeable(x)
     node = _put_node(x, root, key, value, selected)
     tracked = root._node is not None
@@ -424,9 +331,9 @@ def _put_node(x: Tensor, root: Tensor, key: Any, value: Tensor, selected: tuple[
     where, winners = _flat_winners(x, root, key)
     value = manipulation.reshape(manipulation.broadcast_to(value, selected), (-1,))
     if winners is not None:
-        value = take(value, scope["wrap"](_on_device(x, winners), xp, None), axis=0)
+        value = take(value, scope["wrap"](on_device(x, winners), xp, None), axis=0)
         where = where[winners]
-    where = _on_device(x, where)
+    where = on_device(x, where)
     if part := complex_part(x):
         value = _completed(value, part, root, where)
     env = {"x": root._data, "value": value._data, "key": where, "flat": True}
@@ -504,7 +411,7 @@ def _in_memory(x: Tensor, other: Any, name: str) -> bool:
     except (TypeError, ValueError, OverflowError):
         return False  # nothing was written: the long way finds out why
     if not (root is x and alone(x)):
-        _stamp(root)
+        stamp(root)
         if live_views(root):
             refresh(root, remake=False, nodes=False)
     return True
@@ -515,97 +422,3 @@ def same_kind(source: Any, target: Any) -> bool:
     if "V" in (source.kind, target.kind):
         return source.kind in "biufV" and target.kind in "fcV"
     return bool(np.can_cast(source.dtype, target.dtype, "same_kind"))
-
-
-# Accumulating writes -------------------------------------------------------------------------------------
-
-
-class At:
-    """Writes at a key in which repeated indices accumulate. Made by `ut.at`."""
-
-    def __init__(self, x: Tensor, key: Any) -> None:
-        self._x = x
-        self._key = plain_key(x, key)
-
-    def set(self, value: Any) -> None:
-        """x[key] = value."""
-        write_plain(self._x, self._key, as_value(self._x, value))
-
-    def add(self, value: Any) -> None:
-        """Add value at each place, once for each time it is named."""
-        x = self._x
-        values = self._spread(value)
-        if values.size * 8 < x.size or x.dtype.kind == "b":
-            self._combine(values, "add")
-        else:
-            spread = table["scatter_add"].function(values, self._key, x.shape)
-            write_plain(x, Ellipsis, table["add"].function(x, spread))
-
-    def multiply(self, value: Any) -> None:
-        """Multiply each place by value, once for each time it is named."""
-        self._combine(self._spread(value), "multiply")
-
-    def min(self, value: Any) -> None:
-        """Lower each place to value, if that is smaller."""
-        self._combine(self._spread(value), "minimum")
-
-    def max(self, value: Any) -> None:
-        """Raise each place to value, if that is larger."""
-        self._combine(self._spread(value), "maximum")
-
-    def _spread(self, value: Any) -> Tensor:
-        """The value in the shape that the key selects."""
-        value = as_value(self._x, value)
-        selected = _selected_shape(self._x, self._key)
-        _check_fits(self._x, value, selected)
-        value = manipulation.reshape(value, value.shape[max(value.ndim - len(selected), 0) :])
-        return manipulation.broadcast_to(value, selected)
-
-    def _combine(self, values: Tensor, name: str) -> None:
-        """Combine the values of each place with one another, pair by pair, then with what is there."""
-        ops, function = scope["tensors"], table[name].function
-        x, xp = self._x, self._x._xp
-
-        def taken(a: Tensor, where: Any) -> Tensor:
-            return ops.take(a, scope["wrap"](_on_device(x, where), xp, None), axis=0)  # type: ignore[no-any-return]
-
-        places = positions(x, x, host_key(x, self._key)).reshape(-1)
-        order = np.argsort(places, kind="stable")
-        places, values = places[order], taken(ops.reshape(values, (-1,)), order)
-        while len(odd := _odd_of_equal(places)):
-            n = len(places)
-            source = np.arange(n)
-            source[odd - 1] = n + np.arange(len(odd))
-            values = ops.concat([values, function(taken(values, odd - 1), taken(values, odd))])
-            places, values = np.delete(places, odd), taken(values, np.delete(source, odd))
-        if x.ndim:
-            key = _unravelled(x, places)
-            write_plain(x, key, function(table["getitem"].function(x, key), values))
-        elif len(places):
-            write_plain(x, Ellipsis, function(x, ops.reshape(values, ())))
-
-
-def _odd_of_equal(places: Any) -> Any:
-    """In sorted numbers, where the second, fourth, ... of equal ones are."""
-    if not len(places):
-        return places
-    starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
-    rank = np.arange(len(places)) - np.repeat(starts, np.diff(np.r_[starts, len(places)]))
-    return np.flatnonzero(rank % 2)
-
-
-def at(x: Tensor, key: Any) -> At:
-    """Accumulating writes at a key: `ut.at(x, key).add(v)`; also multiply, min, max and set.
-
-    Unlike `x[key] += v`, an index that is named twice counts twice.
-
-    >>> import unitensor as ut
-    >>> x = ut.zeros(3)
-    >>> ut.at(x, ut.asarray([0, 0, 2])).add(1.0)
-    >>> x.tolist()
-    [2.0, 0.0, 1.0]
-    """
-    return At(x, key)
-
-
-scope["forgotten"] = 0
