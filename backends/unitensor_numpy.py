@@ -184,7 +184,7 @@ class NumpyBackend(Backend):
         shape = condition.shape
         if (
             bits is None
-            or condition.size < 8192
+            or condition.size < 512
             or x2.dtype != x1.dtype
             or condition.dtype.kind != "b"
             or (x1.shape != shape and x1.shape)
