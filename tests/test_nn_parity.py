@@ -271,6 +271,50 @@ def test_ten_steps_of_each_optimizer(engine: str, name: str) -> None:
     ten_steps(ours, theirs, method(ours, **options), their_method(theirs.parameters(), **options))
 
 
+LBFGS: dict[str, dict[str, Any]] = {
+    "plain": {"lr": 0.1, "max_iter": 3},
+    "short memory": {"lr": 0.3, "max_iter": 5, "history_size": 2},
+    "line search": {"max_iter": 3, "line_search_fn": "strong_wolfe"},
+    "line search from afar": {"lr": 30.0, "max_iter": 4, "max_eval": 9, "line_search_fn": "strong_wolfe"},
+    "tolerances": {
+        "max_iter": 50,
+        "tolerance_grad": 1e-3,
+        "tolerance_change": 1e-4,
+        "line_search_fn": "strong_wolfe",
+    },
+}
+
+
+@pytest.mark.parametrize("name", LBFGS)
+def test_ten_steps_of_lbfgs(engine: str, name: str) -> None:
+    ours, theirs = networks()
+    rng = np.random.default_rng(1)
+    data, goal = rng.normal(size=(6, 4)), rng.normal(size=(6, 2))
+    x, y, tx, ty = ut.asarray(data), ut.asarray(goal), torch.tensor(data), torch.tensor(goal)
+    o, to = optim.LBFGS(ours, **LBFGS[name]), torch.optim.LBFGS(theirs.parameters(), **LBFGS[name])
+    calls = {"ours": 0, "theirs": 0}
+
+    def closure() -> Any:
+        calls["ours"] += 1
+        o.zero_grad()
+        loss = nn.mse_loss(ours(x), y)
+        loss.backward()
+        return loss
+
+    def their_closure() -> Any:
+        calls["theirs"] += 1
+        to.zero_grad()
+        loss = tf.mse_loss(theirs(tx), ty)
+        loss.backward()
+        return loss
+
+    for _ in range(10):
+        agree(o.step(closure), to.step(their_closure))
+        assert calls["ours"] == calls["theirs"]
+        for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+            agree(p, q)
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_ten_steps_of_each_schedule(name: str) -> None:
     make, their_make = SCHEDULES[name]

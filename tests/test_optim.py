@@ -120,6 +120,13 @@ def test_not_a_number_stops_with_the_name() -> None:
         (lambda: optim.Adam([leaf()] * 2), "given twice"),
         (lambda: optim.StepLR(optim.SGD([leaf()]), 0), "every is 0"),
         (lambda: optim.OneCycleLR(optim.SGD([leaf()]), 1.0, 1), "steps is 1"),
+        (lambda: optim.LBFGS([]), "got no parameters"),
+        (lambda: optim.LBFGS([leaf()]).step(), "expected a closure"),
+        (lambda: optim.LBFGS([leaf()]).step(lambda: None), "closure returned None"),
+        (lambda: optim.LBFGS([leaf()], max_iter=0), "max_iter is 0"),
+        (lambda: optim.LBFGS([leaf()], line_search_fn="armijo"), "'strong_wolfe' or None"),  # type: ignore[arg-type]  # what it refuses
+        (lambda: optim.LBFGS([{"params": [leaf()]}, {"params": [leaf()]}]), "expected one group"),
+        (lambda: optim.LBFGS([leaf(), leaf().to(ut.float32).detach().requires_grad_()]), "one real dtype"),
         (lambda: optim.Plateau(optim.SGD([leaf()]), factor=2.0), "factor 2.0"),
     ],
 )
@@ -144,3 +151,68 @@ def test_a_wrong_state_changes_nothing() -> None:
         o.load_state_dict({**before, "groups": optim.SGD([leaf()]).state_dict()["groups"]})
     assert o.state_dict()["groups"] == before["groups"]
     assert o.state_dict()["state"][0][0]["mean"].tolist() == before["state"][0][0]["mean"].tolist()
+
+
+def rosenbrock(w: ut.Tensor) -> ut.Tensor:
+    return 100 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2
+
+
+def closure_of(
+    w: ut.Tensor, o: optim.Optimizer, loss_of: Callable[[ut.Tensor], ut.Tensor] = rosenbrock
+) -> Any:
+    def closure() -> ut.Tensor:
+        o.zero_grad()
+        loss = loss_of(w)
+        loss.backward()
+        return loss
+
+    return closure
+
+
+def test_lbfgs_finds_rosenbrocks_minimum_and_resumes_to_the_same_bits(engine: str) -> None:
+    w = ut.tensor([-1.2, 1.0], requires_grad=True)
+    o = optim.LBFGS([w], max_iter=4, line_search_fn="strong_wolfe")
+    for _ in range(3):
+        o.step(closure_of(w, o))
+    v = ut.tensor(w.detach(), requires_grad=True)
+    again = optim.LBFGS([v])
+    again.load_state_dict(copy.deepcopy(o.state_dict()))
+    for _ in range(12):
+        o.step(closure_of(w, o))
+        again.step(closure_of(v, again))
+    assert w.tolist() == v.tolist()
+    assert w.tolist() == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
+def test_lbfgs_that_raises_changes_nothing() -> None:
+    w = ut.tensor([-1.2, 1.0], requires_grad=True)
+    o = optim.LBFGS([w], max_iter=3, line_search_fn="strong_wolfe")
+    o.step(closure_of(w, o))
+    before, memory = w.tolist(), o.state_dict()["state"]
+    calls = 0
+
+    def closure() -> ut.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return closure_of(w, o)()  # type: ignore[no-any-return]  # calls of closures are untyped
+
+    with pytest.raises(KeyboardInterrupt):
+        o.step(closure)
+    assert w.tolist() == before
+    assert repr(o.state_dict()["state"]) == repr(memory)
+    o.stop_at_nan = True
+    with pytest.raises(FloatingPointError, match="LBFGS: the gradient of parameter 0 is not finite"):
+        o.step(closure_of(w, o, lambda w: ut.sum(w * float("nan"))))
+    assert w.tolist() == before
+    with pytest.raises(ValueError, match=r"has shape \(2,\), not \(3,\)"):
+        optim.LBFGS([ut.ones(3).requires_grad_()]).load_state_dict(o.state_dict())
+
+
+def test_a_step_computes_gradients_by_a_closure() -> None:
+    w = leaf()
+    o = optim.SGD([w], lr=0.5)
+    assert o.step(closure_of(w, o, lambda w: ut.sum(w * w))).item() == 13.0
+    assert w.tolist() == [0.0, 0.0]
+    assert o.step() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .lbfgs import LBFGS as LBFGS
 from .methods import (
     SGD as SGD,
     Adagrad as Adagrad,

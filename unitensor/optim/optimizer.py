@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import unitensor as ut
@@ -96,8 +96,15 @@ class Optimizer:
         for p in self.parameters():
             p.zero_grad()
 
-    def step(self) -> None:
-        """Change every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Change every parameter that has a gradient.
+
+        A closure, if given, computes the gradients first; what it returns is returned.
+        """
+        loss = None
+        if closure is not None:
+            with ut.enable_grad():
+                loss = closure()
         with ut.no_grad():
             if self.stop_at_nan:
                 self._stop_at_nan()
@@ -105,6 +112,7 @@ class Optimizer:
                 for p, state in zip(group["params"], states):
                     if p.grad is not None:
                         self.update(p, p.grad, state, group)
+        return loss
 
     def _stop_at_nan(self) -> None:
         for group, names in zip(self.groups, self._names):
