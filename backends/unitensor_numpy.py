@@ -54,6 +54,12 @@ class NumpyBackend(Backend):
     counts_holders = True
     install = "pip install numpy"
 
+    def __init__(self) -> None:
+        super().__init__()
+        # glibc learns from a freed block that blocks of its size are common, and from then on keeps
+        # them: otherwise each new array of more than 128 KB costs a page fault every 4 KB.
+        np.empty((1 << 25) - (1 << 16), np.uint8)
+
     def version(self) -> str:
         return np.__version__
 

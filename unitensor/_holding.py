@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -34,22 +35,24 @@ def _count_alone() -> int:
     return sys.getrefcount(slot._data)
 
 
-#: What `sys.getrefcount(x._data)` is where only x refers to its array. A Tensor that is written
-#: to element by element has it in `_own` too, which says that nothing of the below can hold.
+#: What `sys.getrefcount(x._data)` is where only x refers to its array.
 ALONE = _count_alone()
+
+
+#: The same of a Tensor that is written to element by element and has its array in `_own`, too.
+OWN = ALONE + 1
 
 
 def holders(x: Tensor) -> int:
     """How many others refer to x's array."""
-    count = sys.getrefcount(x._data) - ALONE
-    return count - 1 if _own(x) is x._data else count
+    return sys.getrefcount(x._data) - (OWN if _owns(x) else ALONE)
 
 
-def _own(x: Tensor) -> Any:
+def _owns(x: Tensor) -> bool:
     try:
-        return x._own
+        return x._own is x._data
     except AttributeError:
-        return None
+        return False
 
 
 def alone(x: Tensor) -> bool:
@@ -57,7 +60,10 @@ def alone(x: Tensor) -> bool:
 
     Only engines whose views hold the array that they view can tell; on others it is never so.
     """
-    return x._xp.direct and holders(x) == 0 and x._data.base is None
+    count = sys.getrefcount(x._data)
+    if count != ALONE and (count != OWN or not _owns(x)):
+        return False
+    return x._xp.direct and x._data.base is None
 
 
 def seen_outside(root: Tensor) -> bool:
@@ -84,9 +90,12 @@ def show_outside(x: Tensor) -> None:
 
 def stamp(x: Tensor) -> None:
     """Note that x's memory was written now, and by which line of the user's program."""
-    memory, seq = x._xp.backend.storage(x._data), new_seq()
-    if (memory, seq - 1) == _latest[0]:  # nothing was recorded in between: that stamp still holds
-        _latest[0] = memory, seq
+    memory, seq = _memory(x), new_seq()
+    if seq != _run[1] + 1:  # something was recorded since the latest stamp
+        _run[0] = seq
+    _run[1] = scope["last_write"] = seq
+    known = stamps.get(memory)
+    if known is not None and known[0] >= _run[0]:
         return
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
@@ -94,12 +103,30 @@ def stamp(x: Tensor) -> None:
     if len(stamps) > 100_000:
         forget_stamps()
     stamps[memory] = (seq, (frame.f_code.co_filename, frame.f_lineno))
-    scope["last_write"] = seq
-    _latest[0] = memory, seq
 
 
-#: The memory of the latest stamp, and the last sequence number up to which it holds.
-_latest: list[tuple[Any, int]] = [(None, 0)]
+#: The first and the last number of the latest stamps between which nothing was recorded.
+_run = [0, 0]
+
+
+def _memory(x: Tensor) -> Any:
+    """The mark of the memory that x lies in, which takes engines long to tell."""
+    data = x._data
+    known = _memories.get(id(data))
+    if known is not None and known[0]() is data:
+        return known[1]
+    memory = x._xp.backend.storage(data)
+    try:
+        link = ref(data)
+    except TypeError:
+        return memory
+    if len(_memories) > 1000:
+        _memories.clear()
+    _memories[id(data)] = (link, memory)
+    return memory
+
+
+_memories: dict[int, tuple[ref[Any], Any]] = {}
 
 
 def forget_stamps() -> None:

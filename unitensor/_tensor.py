@@ -13,10 +13,11 @@ from . import _graph, _holding, _views, _writing
 from ._backend import Backend, current_backend, find_device, load_backend
 from ._backward import Hook, add_hook, backward, move_node
 from ._devices import Device
-from ._dtypes import DType, as_dtype, is_inexact
+from ._dtypes import DType, as_dtype, complex_of, is_inexact, real_of
 from ._errors import describe
 from ._exits import caller, note, watchers
 from ._graph import LEAF, GradientError, new_leaf
+from ._holding import OWN
 from ._op import operators, scope
 from ._ops import (
     creation,
@@ -312,7 +313,7 @@ class Tensor:
         return self._xp.backend.to_numpy(self._data).tolist()
 
     def _scalar(self, what: str) -> Any:
-        if self.size != 1 or self.ndim:
+        if self.size != 1 or (self.ndim and what != "bool"):  # as in NumPy, one element has a truth
             if what == "bool":
                 raise ValueError(
                     f"bool: the truth of {self.size} elements (shape {self.shape}) is ambiguous; "
@@ -574,43 +575,43 @@ class Tensor:
     __abs__ = elementwise.abs
 
     def __iadd__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.add, "+=")
+        return _writing.in_place(self, other, "add", "+=")
 
     def __isub__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.subtract, "-=")
+        return _writing.in_place(self, other, "subtract", "-=")
 
     def __imul__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.multiply, "*=")
+        return _writing.in_place(self, other, "multiply", "*=")
 
     def __itruediv__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.divide, "/=")
+        return _writing.in_place(self, other, "divide", "/=")
 
     def __ifloordiv__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.floor_divide, "//=")
+        return _writing.in_place(self, other, "floor_divide", "//=")
 
     def __imod__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.remainder, "%=")
+        return _writing.in_place(self, other, "remainder", "%=")
 
     def __ipow__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.pow, "**=")
+        return _writing.in_place(self, other, "pow", "**=")
 
     def __imatmul__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, linear_algebra.matmul, "@=")
+        return _writing.in_place(self, other, "matmul", "@=")
 
     def __iand__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.bitwise_and, "&=")
+        return _writing.in_place(self, other, "bitwise_and", "&=")
 
     def __ior__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.bitwise_or, "|=")
+        return _writing.in_place(self, other, "bitwise_or", "|=")
 
     def __ixor__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.bitwise_xor, "^=")
+        return _writing.in_place(self, other, "bitwise_xor", "^=")
 
     def __ilshift__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.bitwise_left_shift, "<<=")
+        return _writing.in_place(self, other, "bitwise_left_shift", "<<=")
 
     def __irshift__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, elementwise.bitwise_right_shift, ">>=")
+        return _writing.in_place(self, other, "bitwise_right_shift", ">>=")
 
     # Functions as methods ------------------------------------------------------------------------
 
@@ -697,7 +698,12 @@ class Tensor:
         return manipulation.reshape(self, _as_shape(shape), copy=copy)
 
     def view(self, *shape: Any) -> Tensor:
-        """The same memory in another shape; raises where that would need a copy."""
+        """The same memory in another shape; raises where that would need a copy.
+
+        Of a dtype: complex numbers as pairs of real ones along the last axis, and back, copied.
+        """
+        if len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, str)):
+            return _view_as(self, as_dtype(shape[0]))
         return manipulation.reshape(self, _as_shape(shape), copy=False)
 
     def flatten(self) -> Tensor:
@@ -728,6 +734,21 @@ def _as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
         if not hasattr(first, "__index__") or getattr(first, "ndim", False):
             shape = tuple(first)
     return tuple(int(n) for n in shape)
+
+
+def _view_as(x: Tensor, dtype: DType) -> Tensor:
+    """Complex numbers as pairs of real ones along the last axis, or pairs as complex numbers."""
+    if dtype is x.dtype:
+        return x
+    if dtype is real_of(x.dtype):
+        pairs = manipulation.stack([elementwise.real(x), elementwise.imag(x)], axis=-1)
+        return manipulation.reshape(pairs, (*x.shape[:-1], -1))
+    if dtype is complex_of(x.dtype) and x.ndim and x.shape[-1] % 2 == 0:
+        return x[..., ::2] + x[..., 1::2] * scope["wrap"](x._xp.scalar(1j, dtype, x._data), x._xp, None)
+    raise TypeError(
+        f"view: {x.dtype} of shape {x.shape} as {dtype}; expected a real dtype for complex "
+        "numbers, or back; use astype to convert"
+    )
 
 
 def _names_dtype(target: Any) -> bool:
@@ -798,9 +819,6 @@ def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tenso
     x = creation.asarray(array, dtype=as_dtype(dtype), device=home)
     return x.requires_grad_() if requires_grad else x
 
-
-#: Of an array that only a Tensor refers to, once in `_data` and once in `_own`.
-OWN = _holding.ALONE + 1
 
 scope["Tensor"] = creation.new_tensor = Tensor
 scope["wrap"] = _wrap

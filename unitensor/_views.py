@@ -58,7 +58,12 @@ def live_views(x: Tensor) -> list[Tensor]:
         links = x._views
     except AttributeError:
         links = x._views = []  # the next time is faster
-    return [view for link in links if (view := link()) is not None]
+    if not links:
+        return []
+    views = [view for link in links if (view := link()) is not None]
+    if len(views) != len(links):
+        links[:] = [link for link in links if link() is not None]
+    return views
 
 
 # Making views --------------------------------------------------------------------------------------

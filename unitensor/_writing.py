@@ -10,7 +10,6 @@ backward pass refuses saved arrays whose stamp is newer than their node.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -353,7 +352,7 @@ def _completed(value: Tensor, part: str, root: Tensor, where: Any) -> Tensor:
 # In-place operators ------------------------------------------------------------------------------------
 
 
-def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -> Tensor:
+def in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
     """`x += other`: the result is written into x, so its shape and dtype must stay."""
     node = x._node
     if type(node) is list and node[3] is LEAF and is_grad_enabled():
@@ -361,11 +360,10 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
             f"x {symbol} y: in place on a leaf that requires a gradient; "
             f"use `with ut.no_grad():`, or x = x {symbol[:-1]} y in place of it"
         )
-    if node is None and x._xp.direct and _in_memory(x, other, function.__name__):
+    unrecorded = node is None or (type(node) is list and not is_grad_enabled())
+    if unrecorded and x._xp.direct and _in_memory(x, other, name):
         return x
-    result = function(x, other)
-    if result is NotImplemented:
-        return result  # type: ignore[no-any-return]  # Python asks the other operand
+    result = table[name].function(x, other)
     if result._data.shape != x._data.shape:
         raise ValueError(f"x {symbol} y: the result has shape {result.shape}; expected x's own, {x.shape}")
     if result._data.dtype != x._data.dtype:
@@ -393,23 +391,29 @@ def in_place(x: Tensor, other: Any, function: Callable[..., Any], symbol: str) -
 
 def _in_memory(x: Tensor, other: Any, name: str) -> bool:
     """Let NumPy's own function write its result into x, where nothing is recorded; False if it cannot."""
-    function = getattr(x._xp, name)
-    if type(function) is not np.ufunc or (x._data.dtype.kind == "b" and not name.startswith("bitwise")):
+    data, xp = x._data, x._xp
+    function = getattr(xp, name)
+    if type(function) is not np.ufunc or (data.dtype.kind == "b" and not name.startswith("bitwise")):
         return False
-    if type(other) is type(x):
-        if other._node is not None or other._xp is not x._xp:
+    kind = type(other)
+    if kind is type(x):
+        if other._node is not None or other._xp is not xp:
             return False
         other = other._data
-    elif type(other) not in NUMBERS:
+    elif kind not in NUMBERS:
         return False
     root = x
-    for root, op, _, shared, _ in ancestors(x):
-        if root._node is not None or not shared or (op is not None and op.name == "broadcast_to"):
-            return False
+    if base_of(x) is not None:
+        for root, op, _, shared, _ in ancestors(x):
+            if not shared or (root._node is not None and is_grad_enabled()):
+                return False
+            if type(root._node) is Dual or (op is not None and op.name == "broadcast_to"):
+                return False
     try:
-        function(x._data, other, out=x._data)
+        function(data, other, data)
     except (TypeError, ValueError, OverflowError):
         return False  # nothing was written: the long way finds out why
+    del data  # `alone` counts references
     if not (root is x and alone(x)):
         stamp(root)
         if live_views(root):

@@ -104,11 +104,18 @@ class Adam(Optimizer):
         if not state:
             state.update(step=0, mean=ut.zeros_like(p.detach()), square=ut.zeros_like(p.detach()))
         state["step"] += 1
-        mean = state["mean"] = first * state["mean"] + (1 - first) * g
-        square = state["square"] = second * state["square"] + (1 - second) * ut.square(g)
-        scale = math.sqrt(1 - second ** state["step"])
-        rate = group["lr"] * scale / (1 - first ** state["step"])
-        p -= rate * mean / (ut.sqrt(square) + group["eps"] * scale)
+        # Both means without their factors 1 - beta, which saves two passes over the memory.
+        mean, square = state["mean"], state["square"]
+        mean *= first
+        mean += g
+        square *= second
+        square += ut.square(g)
+        factor = math.sqrt((1 - second ** state["step"]) / (1 - second))
+        change = ut.sqrt(square)
+        change += group["eps"] * factor
+        change = mean / change
+        change *= group["lr"] * factor * (1 - first) / (1 - first ** state["step"])
+        p -= change
 
 
 class AdamW(Adam):
