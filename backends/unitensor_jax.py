@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import unitensor_jax_complex as mended
 from jax import lax
+from unitensor_jax_functions import Functions
 from unitensor_jax_linalg import LinearAlgebra
 
 from unitensor import Backend
@@ -70,11 +71,6 @@ def _int_pow(x1: Any, x2: Any) -> Any:
     return lax.fori_loop(0, x1.dtype.itemsize * 8, step, (jnp.ones_like(base), base, left))[0]
 
 
-def _matrix(x: Any) -> Any:
-    """A vector repeated as the rows of a square matrix, as NumPy has it in tril and triu."""
-    return jnp.broadcast_to(x, (x.shape[0], x.shape[0])) if x.ndim == 1 else x
-
-
 def _complex(name: str) -> Any:
     """A function of one array: JAX's own for reals, mended for complex numbers."""
     plain, other = getattr(jnp, name), getattr(mended, name)
@@ -129,7 +125,7 @@ def _created(name: str) -> Callable[..., Any]:
     return create
 
 
-class JaxBackend(LinearAlgebra, Backend):
+class JaxBackend(Functions, LinearAlgebra, Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
     name = "jax"
@@ -323,36 +319,6 @@ class JaxBackend(LinearAlgebra, Backend):
     def any(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: of complex numbers JAX looks at the real parts."""
         return jnp.any(x != 0 if x.dtype.kind == "c" else x, axis=axis, keepdims=keepdims)
-
-    # Other functions ----------------------------------------------------------------------------------
-
-    def permute_dims(self, x: Any, /, axes: tuple[int, ...]) -> Any:
-        """Mended: JAX refuses negative axes."""
-        if len(axes) != x.ndim or any(not -x.ndim <= a < x.ndim for a in axes):
-            raise ValueError(f"axes {tuple(axes)} are not an order of {x.ndim} axes")
-        return jnp.permute_dims(x, tuple(a % x.ndim for a in axes))
-
-    def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
-        """Mended: JAX gives int32."""
-        return jnp.searchsorted(x1, x2, side=side, sorter=sorter).astype(jnp.int64)
-
-    def cumulative_sum(self, x: Any, /, **options: Any) -> Any:
-        """Mended: JAX refuses 0-d arrays."""
-        return jnp.cumulative_sum(x if x.ndim else x.reshape(1), **options)
-
-    def cumulative_prod(self, x: Any, /, *, dtype: Any = None, **options: Any) -> Any:
-        """Mended: JAX refuses 0-d arrays, and keeps small integers small."""
-        if dtype is None and x.dtype.kind in "biu":
-            dtype = jnp.uint64 if x.dtype.kind == "u" else jnp.int64
-        return jnp.cumulative_prod(x if x.ndim else x.reshape(1), dtype=dtype, **options)
-
-    def tril(self, x: Any, /, *, k: int = 0) -> Any:
-        """Mended: JAX refuses vectors."""
-        return jnp.tril(_matrix(x), k)
-
-    def triu(self, x: Any, /, *, k: int = 0) -> Any:
-        """Mended: JAX refuses vectors."""
-        return jnp.triu(_matrix(x), k)
 
 
 backend = JaxBackend

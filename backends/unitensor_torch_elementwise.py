@@ -196,9 +196,11 @@ class Elementwise:
         return torch.remainder(x1, x2).copysign_(x2)
 
     def pow(self, x1: Any, x2: Any, /) -> Any:
-        if x1.dtype.is_floating_point or x1.dtype.is_complex:
-            return torch.pow(x1, x2)
-        return integer_pow(x1, x2)
+        """Mended: of complex 0 torch's powers are NaN, the 0th included."""
+        if x1.dtype.is_complex:
+            of_zero = torch.where(x2.real > 0, 0.0, complex(math.nan, math.nan)).to(x1.dtype)
+            return torch.where(x2 == 0, 1.0, torch.where(x1 == 0, of_zero, torch.pow(x1, x2)))
+        return torch.pow(x1, x2) if x1.dtype.is_floating_point else integer_pow(x1, x2)
 
     def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
         if min is None and max is None:

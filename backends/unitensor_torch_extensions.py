@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import array_api_compat.torch as compat
+import numpy as np
 import torch
 from unitensor_torch_unsigned import binary, general
 
@@ -62,11 +63,25 @@ class Extensions:
         size = torch.abs(x)
         return (size != 0).to(size.dtype) if ord == 0 else size
 
+    def linalg_eig(self, x: Any, /) -> Any:
+        """Mended: torch gives eigenvalues of NaN where NumPy raises."""
+        return torch.linalg.eig(_finite(x))
+
+    def linalg_eigvals(self, x: Any, /) -> Any:
+        """Mended: torch gives eigenvalues of NaN where NumPy raises."""
+        return torch.linalg.eigvals(_finite(x))
+
     def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
         return torch.linalg.pinv(x, rtol=_real(rtol))
 
     def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
         return torch.linalg.matrix_rank(x, rtol=_real(rtol))
+
+
+def _finite(x: Any) -> Any:
+    if not torch.isfinite(x).all():
+        raise np.linalg.LinAlgError("Array must not contain infs or NaNs")
+    return x
 
 
 def _real(rtol: Any) -> Any:

@@ -219,7 +219,6 @@ class Functions:
         return unordered(values, x.dtype) if x.dtype in SIGNED else values
 
     def argsort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
-        x = x if x.ndim else x.reshape(1)  # as NumPy has it
         axis = _axis(axis, x.ndim)
         key = ordered(x) if x.dtype in SIGNED else x
         return torch.sort(key, dim=axis, descending=descending, stable=stable).indices
@@ -228,8 +227,11 @@ class Functions:
         """Values in order, the stable order, and where in it a new value begins."""
         flat = x.reshape(-1)
         if x.dtype.is_complex:
+            # NumPy's order: what has NaN in the imaginary part, the real one, or both comes last.
+            unknown = torch.isnan(flat.real).to(torch.uint8) * 2 + torch.isnan(flat.imag)
             order = torch.argsort(flat.imag, stable=True)
-            order = order[torch.argsort(flat.real[order], stable=True)]
+            for key in (flat.real, unknown):
+                order = order[torch.argsort(key[order], stable=True)]
         else:
             order = self.argsort(flat)
         values = flat[order]
@@ -294,8 +296,6 @@ class Functions:
         if axis is None:
             return torch.roll(x, shift)
         axes = (axis,) if isinstance(axis, int) else tuple(axis)
-        if not axes:
-            return x.clone()
         shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
         axes = axes * len(shifts) if len(axes) == 1 else axes
         return torch.roll(x, shifts, axes)

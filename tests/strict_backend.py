@@ -167,7 +167,7 @@ class StrictBackend(Backend):
         if "complex" in str(x.dtype):
             spread = strict.abs(strict.subtract(x, strict.mean(x, axis=axis, keepdims=True)))
             total = strict.sum(strict.square(spread), axis=axis, keepdims=keepdims)
-            return strict.divide(total, x.size // max(total.size, 1) - correction)
+            return strict.divide(total, max(x.size // max(total.size, 1) - correction, 0.0))
         return strict.var(x, axis=axis, correction=correction, keepdims=keepdims)
 
     def std(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from samples import DIFFERENTIABLE, Arguments, call, dtypes_of, samples
+from undefined import ROWS, check_row
 
 import unitensor as ut
 from unitensor._op import Op, table
@@ -255,3 +256,23 @@ def test_writes_and_repeated_indices() -> None:
         ut.sum(y[[0, 0, 1, 0]]).backward()
         assert y.grad is not None
         assert y.grad.tolist() == [3.0, 1.0]
+
+
+#: Rows of docs/undefined.md that the engine refuses, because the standard leaves them undefined.
+REFUSED = (
+    "A([4], dtype=ut.int8) << A([-1], dtype=ut.int8)",
+    "A([4, -4], dtype=ut.int8) >> A([-1, -1], dtype=ut.int8)",
+    "ut.sqrt(A([4], dtype=ut.int8)).dtype",
+    "A([True, False]) + A([True, True])",
+    "ut.sum(A([True, True]))",
+)
+
+
+@pytest.mark.parametrize(("expression", "answer"), ROWS, ids=[row[0] for row in ROWS])
+def test_what_the_standard_leaves_undefined(expression: str, answer: str) -> None:
+    with ut.use_backend("strict"):
+        if expression in REFUSED:
+            with pytest.raises((TypeError, ValueError)):
+                check_row(expression, answer)
+        else:
+            check_row(expression, answer)

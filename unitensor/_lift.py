@@ -159,6 +159,7 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
     given = ", ".join(f"{k}={describe(v)}" for k, v in env.items() if v is not None or k in op.inputs)
     arrays = [a for v in inputs.values() for a in (v if isinstance(v, list) else [v]) if type(a) is not int]
     dtypes = [xp.backend.dtype_of(a) for a in arrays]
+    error = _numpy_answer(op, xp, env) or error
     allowed = KINDS.get(op.dtypes, ())
     if (
         allowed
@@ -174,7 +175,6 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
         except ValueError:
             shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
             return ValueError(f"{op.path}({given}): shapes {shapes} do not broadcast")
-    error = _numpy_answer(op, xp, env) or error
     text = str(error).strip().split("\n")[0]
     if op.path in ("matmul", "vecdot") and isinstance(error, ValueError) and "core dimension" in text:
         shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
@@ -215,7 +215,9 @@ def _numpy_answer(op: Op, xp: RawNamespace, env: dict[str, Any]) -> Exception | 
             **{k: v for k, v in given.items() if k in op.keyword_only},
         )
     except (ValueError, TypeError, IndexError) as error:
-        return None if isinstance(error, np.linalg.LinAlgError) else error
+        # Zeros are a singular matrix, whatever the array holds; only what is said of axes is true of both.
+        of_values = isinstance(error, np.linalg.LinAlgError) and "dimension" not in str(error)
+        return None if of_values else error
     except Exception:  # a stand-in of zeros proves nothing
         return None
     return None

@@ -143,7 +143,14 @@ def _roll_rule(xp: Any, g: Any, shift: Any, axis: Any) -> Any:
     return xp.roll(g, back, axis=axis)
 
 
-@op(grad={"x": _roll_rule}, linear="each", dtypes="all")
+def _roll(xp: Any, f: Any, x: Any, shift: Any, *, axis: Any = None) -> Any:
+    """Along no axis nothing moves, and shifts of the flattened array add up: engines differ, or refuse."""
+    if axis == ():
+        return xp.astype(x, x.dtype)
+    return f(x, sum(shift) if axis is None and type(shift) is tuple else shift, axis=axis)
+
+
+@op(grad={"x": _roll_rule}, linear="each", dtypes="all", prepare=_roll)
 def roll(x: Tensor, /, shift: Axes, *, axis: Axes | None = None) -> Tensor:
     """The elements shifted along some axes, those pushed out coming back in.
 

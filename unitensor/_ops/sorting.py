@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._op import op
 
 if TYPE_CHECKING:
@@ -38,7 +40,14 @@ def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool
     """
 
 
-@op(dtypes="real numeric")
+def _argsort(xp: Any, f: Any, x: Any, **options: Any) -> Any:
+    """A 0-d array has no axis to sort along; NumPy's own argsort gives it one, its sort does not."""
+    if not x.shape:
+        raise np.exceptions.AxisError(options.get("axis", -1), 0)
+    return f(x, **options)
+
+
+@op(dtypes="real numeric", prepare=_argsort)
 def argsort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """The indices that put the elements in order along an axis.
 
