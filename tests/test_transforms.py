@@ -493,6 +493,12 @@ def test_gradcheck_names_the_worst_entry() -> None:
         ut.testing.gradcheck(wrong, x, modes=["forward"])
 
 
+def test_gradcheck_of_results_in_another_order_of_memory(engine: str) -> None:
+    x = ut.reshape(ut.arange(24.0), (2, 3, 4))
+    assert ut.testing.gradcheck(lambda x: ut.permute_dims(x * x, (2, 0, 1)), x)
+    assert ut.testing.gradcheck(lambda x: x * x, ut.permute_dims(x, (2, 0, 1)))
+
+
 def test_gradgradcheck_sees_second_order_alone() -> None:
     def first_order_only(x: Any) -> Any:
         return ut.custom_gradient(

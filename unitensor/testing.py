@@ -138,9 +138,9 @@ class track_escapes:  # noqa: N801 -- a mode, named like no_grad
 
 
 def values_of(x: Tensor) -> Any:
-    """A Tensor's values as a NumPy array of float64 or complex128, a copy."""
+    """A Tensor's values as a NumPy array of float64 or complex128, a copy, whose flattening is a view."""
     array = np.asarray(x._xp.backend.to_numpy(x._data))
-    return array.astype(np.complex128 if complex_dtype(x._data.dtype) else np.float64)
+    return array.astype(np.complex128 if complex_dtype(x._data.dtype) else np.float64, order="C")
 
 
 def like(x: Tensor, values: Any) -> Tensor:

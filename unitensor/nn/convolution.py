@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import unitensor as ut
@@ -13,7 +15,9 @@ from .layers import empty_parameter
 from .module import Module
 
 T = ut.Tensor
-Lengths = int | tuple[int, ...]
+Axes = tuple[int, ...]
+Lengths = int | Axes
+Map = Callable[[T], T]
 
 
 def _each(name: str, what: str, value: Lengths, n: int, least: int) -> tuple[int, ...]:
@@ -42,31 +46,75 @@ def pad(x: T, padding: Lengths, value: float = 0.0, n: int | None = None) -> T:
     return x
 
 
-def windows(
-    name: str,
-    x: T,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
-    value: float = 0.0,
+@lru_cache(1000)
+def _unfolding(
+    space: Axes, kernel: Axes, stride: Axes, padding: Axes, dilation: Axes, value: float
+) -> tuple[Map, Map]:
+    """What a kernel sees of (channels, *space, batch), as (channels, places in the kernel, *out, batch);
+    and its adjoint, which adds up what each element was seen as."""
+    out = _out(space, kernel, stride, padding, dilation)
+    padded = tuple(n + 2 * p for n, p in zip(space, padding))
+    inner = (slice(None), *(slice(p, p + n) for n, p in zip(space, padding)))
+    cuts = []
+    for place in itertools.product(*map(range, kernel)):
+        starts = [i * d for i, d in zip(place, dilation)]
+        ends = [a + s * (m - 1) + 1 for a, s, m in zip(starts, stride, out)]
+        cuts.append((slice(None), *map(slice, starts, ends, stride)))
+
+    def unfold(x: T) -> T:
+        if padded != space:
+            whole = ut.full((x.shape[0], *padded, x.shape[-1]), value, dtype=x.dtype, device=x.device)
+            whole[inner] = x
+            x = whole
+        return ut.stack([x[cut] for cut in cuts], axis=1)
+
+    def fold(c: T) -> T:
+        whole = ut.zeros((c.shape[0], *padded, c.shape[-1]), dtype=c.dtype, device=c.device)
+        for i, cut in enumerate(cuts):
+            seen = whole[cut]
+            seen += c[:, i]
+        return whole[inner]
+
+    def linear() -> Map:
+        return _unfolding(space, kernel, stride, padding, dilation, 0.0)[0]
+
+    unfolded: Map = ut.custom_gradient(
+        unfold, lambda g, out, x: folded(g), lambda tangents, out, x: linear()(tangents[0])
+    )
+    folded: Map = ut.custom_gradient(
+        fold, lambda g, out, c: linear()(g), lambda tangents, out, c: folded(tangents[0])
+    )
+    return unfolded, folded
+
+
+def _out(space: Axes, kernel: Axes, stride: Axes, padding: Axes, dilation: Axes) -> Axes:
+    """How often a kernel fits along each axis."""
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(space, kernel, stride, padding, dilation)
+    )
+
+
+def _windows(
+    name: str, x: T, kernel: Axes, stride: Axes, padding: Axes, dilation: Axes, value: float = 0.0
 ) -> T:
-    """What a kernel sees of x, of shape (batch, channels, places in the kernel, places of the kernel)."""
-    n = len(kernel)
-    x = pad(x, padding, value, n)
-    reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
-    out = [(length - r) // s + 1 for length, r, s in zip(x.shape[2:], reach, stride)]
-    if any(length < r for length, r in zip(x.shape[2:], reach)):
+    """What a kernel sees of x, of shape (channels, places in the kernel, *places of the kernel, batch).
+
+    The batch comes last because long inner loops are fast; results are seen in their usual order
+    by `_batch_first`, which moves no memory.
+    """
+    space = x.shape[2:]
+    if any(n < 1 for n in _out(space, kernel, stride, padding, dilation)):
         raise ValueError(
             f"{name}: a kernel of {kernel} with dilation {dilation} does not fit in "
-            f"{x.shape[2:]}, padding included"
+            f"{tuple(n + 2 * p for n, p in zip(space, padding))}, padding included"
         )
-    seen = []
-    for place in itertools.product(*map(range, kernel)):
-        starts = [p * d for p, d in zip(place, dilation)]
-        cut = [slice(a, a + s * (m - 1) + 1, s) for a, s, m in zip(starts, stride, out)]
-        seen.append(x[(slice(None), slice(None), *cut)])
-    return ut.stack(seen, axis=2)
+    unfold, _ = _unfolding(space, kernel, stride, padding, dilation, value)
+    return unfold(ut.permute_dims(x, (*range(1, x.ndim), 0)))
+
+
+def _batch_first(y: T) -> T:
+    return ut.permute_dims(y, (y.ndim - 1, *range(y.ndim - 1)))
 
 
 def conv(
@@ -93,13 +141,16 @@ def conv(
             f"{n + 2} axes, and {weight.shape[1] * max(groups, 1)} channels along axis 1 of the input"
         )
     steps, space = _each("conv", "stride", stride, n, 1), _each("conv", "padding", padding, n, 0)
-    seen = windows("conv", x, weight.shape[2:], steps, space, _each("conv", "dilation", dilation, n, 1))
-    batch, out = x.shape[0], seen.shape[3:]
-    width = weight.shape[1] * math.prod(weight.shape[2:])
-    columns = ut.reshape(seen, (batch, groups, width, math.prod(out)))
-    rows = ut.reshape(weight, (groups, weight.shape[0] // groups, width))
-    y = ut.reshape(rows @ columns, (batch, weight.shape[0], *out))
-    return y if bias is None else y + ut.reshape(bias, (-1,) + (1,) * n)
+    seen = _windows("conv", x, weight.shape[2:], steps, space, _each("conv", "dilation", dilation, n, 1))
+    outputs, width = weight.shape[0], weight.shape[1] * math.prod(weight.shape[2:])
+    if groups == 1:
+        y = ut.reshape(weight, (outputs, width)) @ ut.reshape(seen, (width, -1))
+    else:
+        rows = ut.reshape(weight, (groups, outputs // groups, width))
+        y = ut.reshape(rows @ ut.reshape(seen, (groups, width, -1)), (outputs, -1))
+    if bias is not None:
+        y = y + bias[:, None]
+    return _batch_first(ut.reshape(y, (outputs, *seen.shape[2:])))
 
 
 def _pooled(name: str, x: T, kernel: Lengths, stride: Any, padding: Lengths, value: float) -> T:
@@ -111,7 +162,7 @@ def _pooled(name: str, x: T, kernel: Lengths, stride: Any, padding: Lengths, val
     space = _each(name, "padding", padding, n, 0)
     if any(2 * p > k for p, k in zip(space, size)):
         raise ValueError(f"{name}: padding {space} is more than half of the kernel {size}")
-    return windows(name, x, size, steps, space, (1,) * n, value)
+    return _windows(name, x, size, steps, space, (1,) * n, value)
 
 
 def max_pool(x: T, kernel: Lengths, stride: Lengths | None = None, padding: Lengths = 0) -> T:
@@ -122,7 +173,7 @@ def max_pool(x: T, kernel: Lengths, stride: Lengths | None = None, padding: Leng
     >>> max_pool(ut.asarray([[[1.0, 3.0, 2.0, 0.0]]]), 2).tolist()
     [[[3.0, 2.0]]]
     """
-    return ut.max(_pooled("max_pool", x, kernel, stride, padding, -math.inf), axis=2)
+    return _batch_first(ut.max(_pooled("max_pool", x, kernel, stride, padding, -math.inf), axis=1))
 
 
 def avg_pool(x: T, kernel: Lengths, stride: Lengths | None = None, padding: Lengths = 0) -> T:
@@ -133,7 +184,7 @@ def avg_pool(x: T, kernel: Lengths, stride: Lengths | None = None, padding: Leng
     >>> avg_pool(ut.asarray([[[1.0, 3.0, 2.0, 0.0]]]), 2).tolist()
     [[[2.0, 1.0]]]
     """
-    return ut.mean(_pooled("avg_pool", x, kernel, stride, padding, 0.0), axis=2)
+    return _batch_first(ut.mean(_pooled("avg_pool", x, kernel, stride, padding, 0.0), axis=1))
 
 
 class _Conv(Module):

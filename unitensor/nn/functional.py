@@ -19,7 +19,7 @@ def relu(x: T) -> T:
     >>> f.relu(ut.asarray([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
-    return ut.where(x <= 0, 0.0, x)
+    return ut.where(x <= 0, 0, x)
 
 
 def leaky_relu(x: T, slope: float = 0.01) -> T:

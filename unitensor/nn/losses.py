@@ -96,19 +96,25 @@ def _integer_nll(
             f"{name}: integer targets have shape {target.shape}; expected {_without(logp.shape, axis)} "
             f"for an input of shape {logp.shape}, whose axis {axis} has the classes"
         )
-    used = target != ignore_index
-    index = ut.where(used, target, 0)
-    if bool(ut.any((index < 0) | (index >= classes))):
-        raise ValueError(f"{name}: targets lie outside of 0 to {classes - 1}, and are not {ignore_index}")
-    chosen = ut.squeeze(ut.take_along_axis(logp, ut.expand_dims(index, axis=axis), axis=axis), axis=axis)
-    factor = used.to(logp.dtype)
+    used = None
+    if 0 <= ignore_index < classes or not bool(ut.all((target >= 0) & (target < classes))):
+        used = target != ignore_index
+        target = ut.where(used, target, 0)
+        if bool(ut.any((target < 0) | (target >= classes))):
+            raise ValueError(f"{name}: targets lie outside of 0 to {classes - 1}, and are not {ignore_index}")
+    chosen = ut.squeeze(ut.take_along_axis(logp, ut.expand_dims(target, axis=axis), axis=axis), axis=axis)
+    factor = None
     if weight is not None:
-        factor = factor * ut.take(weight, ut.reshape(index, (-1,)), axis=0).reshape(index.shape)
-    loss = -ut.where(used, chosen, 0.0) * factor
+        factor = ut.reshape(ut.take(weight, ut.reshape(target, (-1,)), axis=0), target.shape)
+    if used is not None:
+        chosen = ut.where(used, chosen, 0.0)
+        factor = used.to(logp.dtype) if factor is None else ut.where(used, factor, 0.0)
+    loss = -chosen if factor is None else -chosen * factor
     if smoothing:
         every = -ut.sum(logp if spread is None else logp * spread, axis=axis)
-        loss = (1 - smoothing) * loss + (smoothing / classes) * ut.where(used, every, 0.0)
-    if reduction == "mean":
+        every = every if used is None else ut.where(used, every, 0.0)
+        loss = (1 - smoothing) * loss + (smoothing / classes) * every
+    if reduction == "mean" and factor is not None:
         return ut.sum(loss) / ut.sum(factor)
     return _reduced(name, loss, reduction)
 
