@@ -162,7 +162,9 @@ class JaxBackend(Functions, LinearAlgebra, Backend):
         return jax.lax.complex(real, imag)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
-        return jnp.from_dlpack(obj, device=device, copy=copy)
+        """Mended: with `copy=True` JAX may still share the memory, and sees what is written there later."""
+        a = jnp.from_dlpack(obj, device=device, copy=copy)
+        return jnp.array(a, copy=True).block_until_ready() if copy else a
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:
         # JAX refuses versions before its oldest, where the standard lets it give what it has.

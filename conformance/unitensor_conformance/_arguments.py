@@ -15,19 +15,12 @@ from hypothesis.extra import numpy as hnp
 from unitensor._dtypes import KINDS
 from unitensor._op import Op
 
-from ._cases import FINITE, REGULAR
+from ._cases import FINITE, REGULAR, UNSPECIFIED, laid_out
 from ._compare import chapter_of
 from ._samples import SPECIAL, Arguments, Array, samples
 
 _PLAIN = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, 10.0, -7.0]
 _WILD = [-0.0, float("inf"), float("-inf"), float("nan"), 1e-4, -1e-4, 1e4, -1e4]
-
-
-#: Functions of complex numbers whose values at infinities and NaN, or whose order of NaN, is nobody's.
-UNSPECIFIED = frozenset(
-    {"pow", "multiply", "divide", "reciprocal", "square", "prod", "cumulative_prod", "mean", "std", "var"}
-    | {"unique_all", "unique_counts", "unique_inverse", "unique_values"}
-)
 
 
 def dtypes_for(made: Op, supported: set[str]) -> list[str]:
@@ -65,21 +58,8 @@ def _no_dust(x: float) -> float:
 def _array(made: Op, dtype: str, shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
     plain = hnp.arrays(dtype, shape, elements=_numbers(made, dtype))
     return st.builds(
-        _laid_out, plain, st.sampled_from(["plain", "plain", "reversed", "strided", "transposed"])
+        laid_out, plain, st.sampled_from(["plain", "plain", "reversed", "strided", "transposed"])
     )
-
-
-def _laid_out(a: Any, how: str) -> Any:
-    """The same values in another memory layout."""
-    if how == "transposed" and a.ndim > 1:
-        return np.ascontiguousarray(a.T).T
-    if how == "reversed" and a.ndim:
-        return np.ascontiguousarray(a[::-1])[::-1]
-    if how == "strided" and a.ndim:
-        wide = np.empty((*a.shape[:-1], 2 * a.shape[-1]), a.dtype)
-        wide[..., ::2] = a
-        return wide[..., ::2]
-    return a
 
 
 @st.composite

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-import unitensor as ut
 from unitensor._op import Op
 
 from ._compare import chapter_of
-from ._samples import INDEX, Arguments, Array, M, forms
+from ._forms import LARGE, MORE, reductions
+from ._samples import Arguments, Array, forms
 
 #: Chapters whose functions iterate or round: their arguments are finite and of moderate size.
 FINITE = frozenset({"decompositions", "eigenvalues", "equations", "norms", "fourier", "linear_algebra"})
@@ -28,150 +28,6 @@ SMALL = frozenset({"pow", "prod", "cumulative_prod", "bitwise_left_shift", "bitw
 SIGNS = np.asarray([-1, 1, 1, -1, 1, -1])
 #: Where arguments are beyond what an engine's own library reduces exactly.
 PERIODIC = frozenset({"sin", "cos", "tan"})
-
-#: Functions of complex numbers that treat the parts on their own.
-BY_PARTS = frozenset({"conj", "real", "imag", "negative", "positive", "add", "subtract"})
-
-PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
-WILD = [-0.0, np.inf, -np.inf, np.nan, 1e4, -1e4]
-EXTREME = {"float32": [1e30, -1e30, 1e-30], "float64": [1e300, -1e300, 1e-300]}
-#: With ties, so that the first of equals can be told from the last.
-TIED = [1.0, 3.0, -0.0, 3.0, np.nan, 0.0, -1.0, -1.0, np.inf, 2.0, -np.inf, 2.0, np.nan, 0.5]
-WIDE = ("bool", "uint8", "int64", "float32", "float64", "complex128")
-
-REDUCED: list[Arguments] = [
-    {"x": M(3, 4), "axis": axis, "keepdims": keepdims}
-    for axis, keepdims in itertools.product((None, 0, 1, -1, -2), (False, True))
-] + [{"x": M(9)}, {"x": M()}, {"x": M(2, 3, 2), "axis": 1}]
-BY_SEVERAL: list[Arguments] = [
-    {"x": M(2, 3, 2), "axis": (0, -1)},
-    {"x": M(2, 3, 2), "axis": (1, 2), "keepdims": True},
-    {"x": M(2, 3), "axis": ()},
-]
-NOTHING: list[Arguments] = [{"x": M(0)}, {"x": M(0, 3), "axis": 0}, {"x": M(2, 0), "axis": 1}]
-#: Sums and products of a hundred: an accumulator too small overflows or loses digits.
-MANY: list[Arguments] = [{"x": M(300)}, {"x": M(2, 130), "axis": 1}]
-SORTED: list[Arguments] = [{"x": M(40), "descending": descending} for descending in (False, True)] + [
-    {"x": M(3, 20), "axis": axis, "descending": axis == 0} for axis in (0, 1, -1, -2)
-]
-BY_N: list[Arguments] = [
-    {"x": M(4, 5), "axis": axis, "n": n, "norm": norm}
-    for axis, n, norm in itertools.product((0, -1, -2), (None, 3, 6), ("backward", "ortho", "forward"))
-]
-BY_S: list[Arguments] = [
-    {"x": M(3, 4), "s": s, "axes": axes, "norm": norm}
-    for (s, axes), norm in itertools.product(
-        ((None, None), (None, (0,)), ((2, 5), (0, 1)), ((3,), (-1,))), ("backward", "ortho", "forward")
-    )
-]
-SHIFTED: list[Arguments] = [
-    {"x": M(3, 5)},
-    {"x": M(3, 4), "axes": 0},
-    {"x": M(3, 4), "axes": (0, -1)},
-]
-RUNS: list[Arguments] = [
-    {"x": M(3, 4), "axis": axis, "include_initial": initial}
-    for axis, initial in itertools.product((0, 1, -1, -2), (False, True))
-] + [{"x": M(4), "dtype": ut.float32}]
-
-#: More forms than those that gradients are checked with: every keyword, and the awkward shapes.
-MORE: dict[str, list[Arguments]] = {
-    "argmax": REDUCED,
-    "argmin": REDUCED,
-    "argsort": SORTED,
-    "sort": SORTED,
-    "astype": [{"x": M(13), "dtype": getattr(ut, d)} for d in ("bool", "uint8", "int16", "int64", "float32")]
-    + [{"x": M(13), "dtype": ut.float64, "copy": False}],
-    "cumulative_sum": RUNS,
-    "cumulative_prod": RUNS,
-    "expand_dims": [{"x": M(2, 3), "axis": axis} for axis in (0, 1, 2, -1, -2, -3)],
-    "flip": [{"x": M(2, 3, 2), "axis": axis} for axis in (None, 0, 1, -1, (0, 2), (-1, 0))],
-    "full_like": [{"x": M(2, 0), "fill_value": 2}, {"x": M(3), "fill_value": 1, "dtype": ut.float32}],
-    "ones_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
-    "zeros_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
-    "isin": [{"x1": M(9), "x2": M(5), "invert": True}, {"x1": M(3), "x2": M(0)}, {"x1": M(3), "x2": 1}],
-    "moveaxis": [{"x": M(2, 3, 4), "source": 2, "destination": 0}],
-    "nonzero": [{"x": M(0, 3)}, {"x": M(3, 2, 2)}, {"x": M(9)}],
-    "permute_dims": [{"x": M(2, 3, 4), "axes": axes} for axes in ((0, 1, 2), (1, 2, 0), (-1, 0, -2))],
-    "repeat": [{"x": M(2, 3), "repeats": 2, "axis": 0}, {"x": M(2, 3), "repeats": 0, "axis": -1}],
-    "reshape": [{"x": M(2, 3), "shape": (-1,)}, {"x": M(2, 3), "shape": (3, 2), "copy": True}],
-    "roll": [
-        {"x": M(3, 4), "shift": s, "axis": a} for s, a in ((5, 0), (-1, -2), ((2, -1), (0, 0)), (-7, None))
-    ],
-    "searchsorted": [
-        {"x1": Array((7,), then=np.sort), "x2": M(9), "side": "right"},
-        {"x1": Array((0,)), "x2": M(2)},
-        {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0])},
-        {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0]), "side": "right"},
-    ],
-    "squeeze": [{"x": M(1, 3, 1), "axis": axis} for axis in (0, -1, (0, -1), ())],
-    "stack": [{"arrays": [M(2, 3), M(2, 3)], "axis": axis} for axis in (0, 1, 2, -2, -3)],
-    "concat": [{"arrays": [M(2, 3), M(2, 3)], "axis": axis} for axis in (0, 1, -1, -2)],
-    "take": [{"x": M(3, 4), "indices": np.asarray([2, 0, 2, -1]), "axis": a} for a in (0, 1, -1, -2)],
-    "take_along_axis": [{"x": M(3, 3), "indices": INDEX, "axis": axis} for axis in (-1, 1)]
-    + [{"x": M(3, 2), "indices": np.asarray([[-1, 0]]), "axis": -2}],
-    "tile": [{"x": M(2, 3), "repetitions": r} for r in ((), (1, 2), (0,), (2, 1, 2))],
-    "tril": [{"x": M(3, 4), "k": k} for k in (-3, -1, 0, 1, 4)],
-    "triu": [{"x": M(4, 3), "k": k} for k in (-4, -1, 0, 1, 3)],
-    "unique_all": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}, {"x": M()}],
-    "unique_counts": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
-    "unique_inverse": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
-    "unique_values": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
-    "vecdot": [{"x1": M(3, 2), "x2": M(3, 2), "axis": axis} for axis in (-1, -2)],
-    "matmul": [{"x1": M(3, 40), "x2": M(40, 2)}, {"x1": M(0, 3), "x2": M(3, 2)}],
-    "tensordot": [{"x1": M(2, 3, 4), "x2": M(3, 4, 2)}, {"x1": M(3), "x2": M(3), "axes": ((-1,), (0,))}],
-    "clip": [{"x": M(9), "min": -1, "max": 2}, {"x": M(4)}, {"x": M(14), "min": 1, "max": 0}],
-    "where": [{"condition": np.asarray([True, False, True]), "x1": 1, "x2": M(3)}],
-    "fft.fft": BY_N,
-    "fft.ifft": BY_N,
-    "fft.rfft": BY_N,
-    "fft.irfft": BY_N,
-    "fft.hfft": BY_N,
-    "fft.ihfft": BY_N,
-    "fft.fftn": BY_S,
-    "fft.ifftn": BY_S,
-    "fft.rfftn": BY_S,
-    "fft.irfftn": BY_S,
-    "fft.fftshift": SHIFTED,
-    "fft.ifftshift": SHIFTED,
-    "linalg.diagonal": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2, 4)],
-    "linalg.trace": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2)] + [{"x": M(2, 2), "dtype": ut.float32}],
-    "linalg.cross": [{"x1": M(2, 3), "x2": M(2, 3)}, {"x1": M(3, 2), "x2": M(3, 2), "axis": -2}],
-    "linalg.matrix_norm": [
-        {"x": M(2, 3, 2), "ord": ord, "keepdims": True}
-        for ord in ("fro", "nuc", 1, -1, 2, -2, ut.inf, -ut.inf)
-    ],
-    "linalg.vector_norm": [
-        {"x": M(2, 3), "ord": ord, "axis": axis, "keepdims": True}
-        for ord, axis in itertools.product((0, 1, 2, 3, -1, ut.inf, -ut.inf), (None, 0, -1))
-    ],
-    "linalg.matrix_rank": [{"x": M(3, 3), "rtol": 0.5}, {"x": M(2, 3, 3)}],
-    "linalg.pinv": [{"x": M(3, 3), "rtol": 0.4}],
-    "linalg.qr": [{"x": M(4, 2), "mode": "complete"}, {"x": M(2, 4), "mode": "complete"}],
-    "linalg.svd": [{"x": M(4, 2)}, {"x": M(2, 4)}, {"x": M(2, 4, 2), "full_matrices": False}],
-    "linalg.outer": [{"x1": M(0), "x2": M(3)}],
-}
-
-
-def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
-    """The arguments of an op that every engine is tried with."""
-    if made.elementwise and made.path not in MORE:
-        for dtype in dtypes:
-            yield from _elementwise(made, dtype)
-        return
-    found = [*forms(made), *MORE.get(made.path, []), *_reductions(made)]
-    for i, form in enumerate(found):
-        for j, dtype in enumerate(dtypes):
-            if i >= 2 and dtype not in WIDE and not thorough and (i + j) % 5:
-                continue
-            if made.name == "astype" and np.dtype(dtype).kind == "c" and form["dtype"].kind != "c":
-                continue  # the standard leaves the truth of complex numbers open, and asks for no other cast
-            seed = f"{made.path}{i}{dtype}"
-            yield fill(made, form, dtype, seed, tied=False)
-            if made.path not in STRUCTURED:
-                yield fill(made, form, dtype, seed, tied=True)
-
-
 #: Ops whose arguments must have a structure that tied values would break.
 STRUCTURED = REGULAR | {
     "linalg.cholesky",
@@ -180,28 +36,56 @@ STRUCTURED = REGULAR | {
     "linalg.matrix_rank",
     "linalg.pinv",
 }
+#: Functions of complex numbers whose values at zeros, infinities and NaN, or whose order, is nobody's.
+UNSPECIFIED = frozenset(
+    {"pow", "multiply", "divide", "reciprocal", "square", "prod", "cumulative_prod", "mean", "std", "var"}
+    | {"unique_all", "unique_counts", "unique_inverse", "unique_values"}
+)
+#: Where the largest integers tell an engine that computes by way of floats: what moves, compares or adds.
+WHOLE = frozenset({"searching", "sorting", "sets", "manipulation", "indexing", "data_types"})
+WHOLE_TOO = frozenset({"max", "min", "sum", "cumulative_sum", "any", "all", "count_nonzero"})
+
+PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
+WILD = [-0.0, np.inf, -np.inf, np.nan, 1e4, -1e4]
+EXTREME = {"float32": [1e30, -1e30, 1e-30], "float64": [1e300, -1e300, 1e-300]}
+#: With ties, so that the first of equals can be told from the last.
+TIED = [1.0, 3.0, -0.0, 3.0, np.nan, 0.0, -1.0, -1.0, np.inf, 2.0, -np.inf, 2.0, np.nan, 0.5]
+#: Integers that no float32, or no float64, tells from their neighbours; and the ends of each dtype.
+WIDE = [0, 1, -1, 2**24 + 1, 2**24, 2**31, -(2**31) - 1, 2**53 + 1, 2**53, -(2**53) - 1]
+USUAL = ("bool", "uint8", "int64", "float32", "float64", "complex128")
+LAYOUTS = ("transposed", "reversed", "strided")
 
 
-def _reductions(made: Op) -> list[Arguments]:
-    if "keepdims" not in made.options or made.name in ("argmax", "argmin") or made.module:
-        return []
-    found = [*REDUCED, *BY_SEVERAL]
-    if made.name not in ("max", "min", "mean", "var", "std"):
-        found += NOTHING
-    if made.name != "prod":
-        found += MANY
-    if "correction" in made.options:
-        found += [{"x": Array((50,), 1e4, 1e4 + 1)}]  # where digits cancel
-        found += [{"x": M(2, 5), "correction": c, "axis": 1} for c in (1, 1.5)]
-    if "dtype" in made.options:
-        found += [{"x": M(5), "dtype": ut.float32}, {"x": M(5), "dtype": ut.int64}][
-            : 1 + (made.name == "sum")
-        ]
-    return found
+def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
+    """The arguments of an op that every engine is tried with."""
+    if made.elementwise and made.path not in MORE:
+        for dtype in dtypes:
+            yield from _elementwise(made, dtype)
+        return
+    found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
+    for i, form in enumerate(found):
+        for j, dtype in enumerate(dtypes):
+            if i >= 2 and dtype not in USUAL and not thorough and (i + j) % 5:
+                continue
+            if made.name == "astype" and np.dtype(dtype).kind == "c" and form["dtype"].kind != "c":
+                continue  # the standard leaves the truth of complex numbers open, and asks for no other cast
+            seed = f"{made.path}{i}{dtype}"
+            usual = fill(made, form, dtype, seed)
+            yield usual
+            if thorough or (i + j) % 2:
+                yield laid_out(usual, LAYOUTS[(i + j) % 3])
+            if made.path not in STRUCTURED:
+                yield fill(made, form, dtype, seed, how="tied")
+            if np.dtype(dtype).kind in "iu" and (chapter_of(made) in WHOLE or made.path in WHOLE_TOO):
+                yield fill(made, form, dtype, seed, how="wide")
+    for form in LARGE.get(made.path, []):
+        for dtype in ("int64", "float32", "float64"):
+            if dtype in dtypes:
+                yield fill(made, form, dtype, f"{made.path}{dtype}large")
 
 
 def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
-    """All special values at once, each against each; 0-d, empty and strided arrays."""
+    """All special values at once, each against each; 0-d, empty, strided and large arrays."""
     values = specials(made, dtype)
     names = made.inputs
     if made.name in SMALL and np.dtype(dtype).kind in "iu":
@@ -213,7 +97,10 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
         yield {names[0]: values[len(values) // 2].reshape(())}
         yield {names[0]: values[::-2]}
         yield {names[0]: np.resize(values, (7, 5)).T}
+        yield {names[0]: np.resize(values, (2, 1, 3, 2))}
         yield {names[0]: np.resize(values, 67)}
+        if dtype in USUAL:
+            yield {names[0]: np.resize(values, 5003)}
         return
     sides = dict(zip(names, (values[:, None], values[None, :]), strict=True))
     yield sides
@@ -221,6 +108,9 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     yield {names[0]: values[:0], names[1]: values[:1]}
     yield {names[0]: values[2].reshape(()), names[1]: values[3].reshape(())}
     yield {names[0]: values[::-2], names[1]: np.repeat(values, 2)[::2][::-2]}
+    yield {names[0]: np.resize(values, (2, 1, 3, 2)), names[1]: np.resize(values[::-1], (3, 3, 1)).T}
+    if dtype in USUAL:
+        yield {names[0]: np.resize(values, 5003), names[1]: np.resize(values[::-1], 5003)}
     if made.scalars and np.dtype(dtype).kind in "fi":
         for scalar in [0, 1, 2, 3] + ([1.5, -2.0] if dtype[0] == "f" else []):
             usual = values if dtype[0] == "f" or made.name != "pow" else values[np.abs(values) <= 6]
@@ -239,33 +129,43 @@ def specials(made: Op, dtype: str, *, any_size: bool = False) -> Any:
         small_only = made.name in SMALL and not any_size
         small = [0, 1, 2, 3, 5, 6] if small_only else [0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 10, 100]
         ends = [] if small_only else [info.max, info.max - 1, info.min]
-        return np.asarray([v for v in small if v >= info.min] + ends, dtype)
+        wide = [] if small_only or made.name in ("divide", "pow") else WIDE
+        return np.asarray([v for v in small + wide if info.min <= v <= info.max] + ends, dtype)
     if kind == "c":
         parts = [1.0, -1.0, 0.5, -0.5, 2.5, -1.5, 3.0]
-        wild = [0.0, -0.0, np.inf, -np.inf, np.nan] if made.result == "bool" or made.name in BY_PARTS else []
-        return np.asarray([complex(a, b) for a, b in itertools.product(parts + wild, parts + wild)], dtype)
+        wild = [] if made.name in UNSPECIFIED else [0.0, -0.0, np.inf, -np.inf, np.nan]
+        far = EXTREME["float32" if dtype == "complex64" else "float64"][:2] if made.name == "abs" else []
+        numbers = parts + wild + far
+        return np.asarray([complex(a, b) for a, b in itertools.product(numbers, numbers)], dtype)
     wild = WILD if made.name not in PERIODIC else [w for w in WILD if abs(w) != 1e4]
     extreme = [] if made.name in PERIODIC else EXTREME[dtype]
-    return np.asarray(PLAIN + wild + extreme, dtype)
+    signed = [-np.nan] if made.name in ("copysign", "signbit") else []
+    return np.asarray(PLAIN + wild + extreme + signed, dtype)
 
 
-def fill(made: Op, form: Arguments, dtype: str, seed: str, *, tied: bool) -> Arguments:
-    """A form with numbers in it: spread apart, or with ties and special values."""
-    return {name: _fill(made, value, dtype, f"{seed}{name}", tied) for name, value in form.items()}
+# Filling forms with numbers -------------------------------------------------------------------------
 
 
-def _fill(made: Op, value: Any, dtype: str, seed: str, tied: bool) -> Any:
+def fill(made: Op, form: Arguments, dtype: str, seed: str, *, how: str = "spread") -> Arguments:
+    """A form with numbers in it: spread apart; tied, with special values; or wide, the largest integers."""
+    return {name: _fill(made, value, dtype, f"{seed}{name}", how) for name, value in form.items()}
+
+
+def _fill(made: Op, value: Any, dtype: str, seed: str, how: str) -> Any:
     if isinstance(value, list):
-        return [_fill(made, v, dtype, f"{seed}{i}", tied) for i, v in enumerate(value)]
+        return [_fill(made, v, dtype, f"{seed}{i}", how) for i, v in enumerate(value)]
     if not isinstance(value, Array):
         return value
     rng = np.random.default_rng(zlib.crc32(seed.encode()))
-    array = _tied(made, rng, value.shape, dtype) if tied else _spread(made, rng, value, dtype)
+    if how == "wide":
+        info = np.iinfo(dtype)
+        pool = [*(v for v in WIDE if info.min <= v <= info.max), info.min, info.max, info.max - 1]
+        array = rng.choice(np.asarray(pool, dtype), value.shape)
+    else:
+        array = (_tied if how == "tied" else _spread)(made, rng, value, dtype)
     if made.path in REGULAR and len(value.shape) > 1 and value.shape[-1] == value.shape[-2]:
-        array = (
-            array
-            + 9 * (SIGNS[: value.shape[-1]] if np.dtype(dtype).kind != "u" else 1) * np.eye(value.shape[-1])
-        ).astype(dtype)
+        signs = SIGNS[: value.shape[-1]] if np.dtype(dtype).kind != "u" else 1
+        array = (array + 9 * signs * np.eye(value.shape[-1])).astype(dtype)
     with np.errstate(invalid="ignore"):
         return np.asarray(value.then(array)).astype(dtype)
 
@@ -283,8 +183,8 @@ def _spread(made: Op, rng: Any, value: Array, dtype: str) -> Any:
     return (x + 1j * rng.uniform(value.low, value.high, value.shape) if kind == "c" else x).astype(dtype)
 
 
-def _tied(made: Op, rng: Any, shape: tuple[int, ...], dtype: str) -> Any:
-    kind = np.dtype(dtype).kind
+def _tied(made: Op, rng: Any, value: Array, dtype: str) -> Any:
+    kind, shape = np.dtype(dtype).kind, value.shape
     if kind == "b":
         return rng.integers(0, 2, shape).astype(bool)
     if kind in "iu":
@@ -296,3 +196,22 @@ def _tied(made: Op, rng: Any, shape: tuple[int, ...], dtype: str) -> Any:
     if not finite and kind == "f" and rng.integers(2):
         x = np.where(np.isnan(x), 3.0, x)  # what a NaN decides hides the rest
     return (x + 1j * rng.choice(np.asarray(reals), shape) if kind == "c" else x).astype(dtype)
+
+
+def laid_out(value: Any, how: str) -> Any:
+    """The same values in another memory layout; of arguments, or a list, each array."""
+    if isinstance(value, dict):
+        return {k: laid_out(v, how) for k, v in value.items()}
+    if isinstance(value, list):
+        return [laid_out(v, how) for v in value]
+    if not isinstance(value, np.ndarray) or not value.ndim:
+        return value
+    if how == "transposed" and value.ndim > 1:
+        return np.ascontiguousarray(value.T).T
+    if how == "reversed":
+        return np.ascontiguousarray(value[::-1])[::-1]
+    if how == "strided":
+        wide = np.empty((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
+        wide[..., ::2] = value
+        return wide[..., ::2]
+    return value

@@ -103,7 +103,8 @@ def _op_checks() -> Iterator[Check]:
 
 
 def _general_checks() -> Iterator[Check]:
-    from . import _general, _programs
+    from . import _general, _hooks, _programs
 
     yield from _programs.checks()
+    yield from _hooks.checks()
     yield from _general.checks()

@@ -79,6 +79,11 @@ TRANSFORMS: list[Arguments] = [
     {"x": M(2, 3), "axes": (1, 0), "s": (3, 4), "norm": "ortho"},
     {"x": M(2, 3), "axes": (0,), "norm": "forward"},
 ]
+MASKED: list[Arguments] = [
+    {"x": M(3), "mask": np.asarray([True, False, True])},
+    {"x": M(40, 50), "mask": np.arange(2000).reshape(40, 50) % 3 == 0},
+]
+
 RUNNING: list[Arguments] = [
     {"x": M(5)},
     {"x": M(2, 3), "axis": 0, "include_initial": True},
@@ -107,6 +112,8 @@ SPECIAL: dict[str, list[Arguments]] = {
     "full_like": [{"x": M(2, 3), "fill_value": 1}],
     "getitem": [{"x": M(2, 3), "key": key} for key in KEYS],
     "isin": [{"x1": M(2, 3), "x2": M(2)}],
+    "halved": MASKED,
+    "masked": MASKED,
     "matmul": [
         {"x1": M(2, 3), "x2": M(3, 2)},
         {"x1": M(3), "x2": M(3)},

@@ -14,9 +14,10 @@ from unitensor._dtypes import KINDS
 from unitensor._op import Op
 
 from ._arguments import arguments, dtypes_for
-from ._cases import MORE, cases, fill
+from ._cases import cases, fill
 from ._checks import Run
 from ._compare import Failure, difference, results, signs_count, size_of, snippet, tolerance
+from ._forms import MORE
 from ._samples import Arguments, call, forms, samples
 
 # Running an op ------------------------------------------------------------------------------------
@@ -271,8 +272,8 @@ def check_promotion(run: Run, made: Op) -> None:
         for b in dtypes:
             if a == b:
                 continue
-            given = fill(made, form, a, f"{made.path}{a}", tied=False)
-            other = fill(made, form, b, f"{made.path}{b}", tied=False)
+            given = fill(made, form, a, f"{made.path}{a}")
+            other = fill(made, form, b, f"{made.path}{b}")
             if made.sequence:
                 given["arrays"][1:] = other["arrays"][1:]
             elif len(names) > 1:
@@ -301,11 +302,11 @@ def _bad(made: Op, dtypes: set[str]) -> Iterator[Arguments]:
     form = forms(made)[0]
     for dtype in ("bool", "int64", "uint8", "float64", "complex128"):
         if dtype in dtypes and dtype not in KINDS[made.dtypes]:
-            yield fill(made, form, dtype, made.path, tied=False)
+            yield fill(made, form, dtype, made.path)
     usual = next(
         d for d in ("float64", "int64", "bool", "complex128") if d in KINDS[made.dtypes] and d in dtypes
     )
-    given = fill(made, form, usual, made.path, tied=False)
+    given = fill(made, form, usual, made.path)
     axis = next((p for p in ("axis", "axes") if p in made.options), None)
     if axis and made.name != "tensordot":
         for wrong in (9, -9, (0, 9)):
