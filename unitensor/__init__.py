@@ -229,10 +229,10 @@ from ._transforms import (
 )
 
 if _CHECKING:
-    from . import nn as nn, optim as optim, random as random
+    from . import data as data, nn as nn, optim as optim, random as random, special as special
 
 #: Imported at first use, so that `import unitensor` stays light.
-_LAZY = ("nn", "optim", "random")
+_LAZY = ("data", "nn", "optim", "random", "special")
 
 
 def __getattr__(name: str) -> _Any:
