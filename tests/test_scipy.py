@@ -1,0 +1,224 @@
+"""`unitensor.scipy`: the same programs on Tensors and on SciPy itself; gradients against differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import scipy.fft
+import scipy.linalg
+import scipy.signal
+
+import unitensor as ut
+import unitensor.scipy as us
+from unitensor.testing import gradcheck, gradgradcheck
+
+
+class Case(NamedTuple):
+    """A program over a module like `scipy`, and the arrays that it is differentiated in."""
+
+    name: str
+    run: Callable[..., Any]
+    arrays: tuple[Any, ...]
+    second: bool = True
+    rtol: float = 1e-9
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def normal(*shape: int, seed: int = 0, dtype: str = "float64") -> Any:
+    rng = np.random.default_rng([seed, *shape])
+    x = rng.standard_normal(shape)
+    return (x + 1j * rng.standard_normal(shape) if dtype.startswith("c") else x).astype(dtype)
+
+
+def signal_cases() -> list[Case]:
+    x, h, image, kernel = normal(9), normal(4), normal(5, 6), normal(3, 2)
+    z, w = normal(6, dtype="complex128"), normal(3, dtype="complex128")
+    made = []
+    for function in ("convolve", "correlate", "fftconvolve"):
+        for mode in ("full", "valid", "same"):
+
+            def one(s: Any, a: Any, b: Any, f: str = function, m: str = mode) -> Any:
+                return getattr(s.signal, f)(a, b, m)
+
+            made.append(Case(f"{function}-{mode}", one, (x, h)))
+            made.append(Case(f"{function}-{mode}-swapped", one, (h, x), second=False))
+            made.append(Case(f"{function}-{mode}-2d", one, (image, kernel), second=False))
+            made.append(Case(f"{function}-{mode}-complex", one, (z, w), second=False))
+            made.append(Case(f"{function}-{mode}-mixed", one, (z, h), second=False))
+    made.append(
+        Case("convolve-fft", lambda s, a, b: s.signal.convolve(a, b, "same", method="fft"), (image, kernel))
+    )
+    made.append(
+        Case("convolve-direct", lambda s, a, b: s.signal.convolve(a, b, method="direct"), (image, kernel))
+    )
+    made.append(
+        Case("fftconvolve-axes", lambda s, a, b: s.signal.fftconvolve(a, b, axes=1), (image, normal(1, 3)))
+    )
+    b, a = scipy.signal.butter(3, 0.3)
+    sos = scipy.signal.butter(3, 0.3, output="sos")
+    made += [
+        Case("lfilter", lambda s, b, a, x: s.signal.lfilter(b, a, x), (b, a * 1.5, x)),
+        Case("lfilter-axis", lambda s, b, a, x: s.signal.lfilter(b, a, x, axis=0), (b[:2], a, image)),
+        Case("lfilter-fir", lambda s, b, x: s.signal.lfilter(b, [2.0], x), (b, image)),
+        Case("lfilter-poles", lambda s, a, x: s.signal.lfilter([1.0], a, x), (a, x)),
+        Case("lfilter-zi", lambda s, b, a, x, z: s.signal.lfilter(b, a, x, zi=z), (b, a, x, normal(3))),
+        Case("lfilter-short", lambda s, b, a, x, z: s.signal.lfilter(b, a, x, zi=z), (b, a, x[:2], normal(3))),
+        Case("lfilter-complex", lambda s, b, a, x: s.signal.lfilter(b, a, x), (b, a, z)),
+        Case("lfilter_zi", lambda s, b, a: s.signal.lfilter_zi(b, a), (b, a * 1.5)),
+        Case("sosfilt", lambda s, c, x: s.signal.sosfilt(c, x), (sos, x)),
+        Case("sosfilt-zi", lambda s, c, x, z: s.signal.sosfilt(c, x, zi=z), (sos, image, normal(2, 5, 2)), False),
+        Case("sosfilt_zi", lambda s, c: s.signal.sosfilt_zi(c), (sos,)),
+        Case("sosfiltfilt", lambda s, c, x: s.signal.sosfiltfilt(c, x, padlen=5), (sos, x), False),
+        Case("filtfilt", lambda s, b, a, x: s.signal.filtfilt(b, a, x), (b[:2], a[:2], x)),
+    ]  # fmt: skip
+    for padtype in ("odd", "even", "constant", None):
+
+        def padded(s: Any, x: Any, p: Any = padtype) -> Any:
+            return s.signal.filtfilt(b, a, x, axis=0, padtype=p, padlen=4)
+
+        made.append(Case(f"filtfilt-{padtype}", padded, (image,), second=False))
+    return made
+
+
+def fft_cases() -> list[Case]:
+    made = []
+    for f in ("dct", "idct", "dst", "idst"):
+        for kind in (1, 2, 3, 4):
+            for norm in ("backward", "ortho", "forward"):
+
+                def one(s: Any, x: Any, f: str = f, kind: int = kind, norm: str = norm) -> Any:
+                    return getattr(s.fft, f)(x, kind, norm=norm)
+
+                made.append(Case(f"{f}-{kind}-{norm}", one, (normal(5),), second=False))
+    made += [
+        Case("dct-cut", lambda s, x: s.fft.dct(x, n=3, axis=0), (normal(5, 2),)),
+        Case("dst-padded", lambda s, x: s.fft.dst(x, 3, n=7, axis=0), (normal(5, 2),)),
+        Case("dct-orthogonalize", lambda s, x: s.fft.dct(x, 1, orthogonalize=True), (normal(5),)),
+        Case("dct-not", lambda s, x: s.fft.dct(x, 3, norm="ortho", orthogonalize=False), (normal(5),)),
+        Case("dct-complex", lambda s, x: s.fft.dct(x, 2), (normal(5, dtype="complex128"),)),
+        Case("dctn", lambda s, x: s.fft.dctn(x, norm="ortho"), (normal(3, 4),)),
+        Case("idstn", lambda s, x: s.fft.idstn(x, 1, axes=[0]), (normal(3, 4),)),
+    ]
+    return made
+
+
+def linalg_cases() -> list[Case]:
+    a, b = normal(4, 4), normal(4, 2)
+    spd = a @ a.T + np.eye(4)
+    z = normal(3, 3, dtype="complex128")
+    stack = normal(2, 3, 3)
+    good = a / 4 + np.diag([1.0, 2.0, 3.0, 4.0])
+    made = [
+        Case(
+            name,
+            lambda s, x, f=name: getattr(s.linalg, f)(x),
+            (good / 3 if "tan" in name else good,),
+            rtol=1e-8,
+        )
+        for name in ("expm", "logm", "sqrtm", "cosm", "sinm", "tanm", "coshm", "sinhm", "tanhm")
+    ]
+    made += [
+        Case("expm-stack", lambda s, x: s.linalg.expm(x), (stack,)),
+        Case("expm-complex", lambda s, x: s.linalg.expm(x), (z,), False),
+        Case("sqrtm-complex", lambda s, x: s.linalg.sqrtm(x), (z,), False),
+        Case("sqrtm-becomes-complex", lambda s, x: s.linalg.sqrtm(x), (np.diag([-1.0, 4.0]) + 0.1,), False),
+        Case("expm_frechet", lambda s, x, e: s.linalg.expm_frechet(x, e)[1], (a, normal(4, 4, seed=1)), False, 1e-8),
+        Case("power", lambda s, x: s.linalg.fractional_matrix_power(x, 0.3), (good,)),
+        Case("cholesky", lambda s, x: s.linalg.cholesky(x, lower=True), (spd,)),
+        Case("cho_solve", lambda s, x, b: s.linalg.cho_solve(s.linalg.cho_factor(x), b), (spd, b)),
+        Case("cho_solve-lower", lambda s, x, b: s.linalg.cho_solve(s.linalg.cho_factor(x, True), b[:, 0]), (spd, b), False),
+        Case("lu", lambda s, x: s.linalg.lu(x)[1:], (a,)),
+        Case("lu-wide", lambda s, x: s.linalg.lu(x)[1:], (normal(3, 5),)),
+        Case("lu-tall", lambda s, x: s.linalg.lu(x)[1:], (normal(5, 3),)),
+        Case("lu-complex", lambda s, x: s.linalg.lu(x)[1:], (z,), False),
+        Case("lu-stack", lambda s, x: s.linalg.lu(x, permute_l=True), (stack,), False),
+        Case("solve_sylvester", lambda s, a, b, q: s.linalg.solve_sylvester(a, b, q), (good, spd[:2, :2], b)),
+        Case("lyapunov", lambda s, a, q: s.linalg.solve_continuous_lyapunov(a, q), (z, z), False),
+        Case("solve_banded", lambda s, ab, b: s.linalg.solve_banded((1, 2), ab, b), (normal(4, 6) + 3, normal(6, 2))),
+        Case("solve_banded-vector", lambda s, ab, b: s.linalg.solve_banded((2, 0), ab, b), (normal(3, 6) + 3, normal(6)), False),
+    ]  # fmt: skip
+    for trans in (0, "T", "C"):
+        for lower in (False, True):
+
+            def triangular(s: Any, x: Any, b: Any, t: Any = trans, lo: bool = lower) -> Any:
+                return s.linalg.solve_triangular(x, b, trans=t, lower=lo, unit_diagonal=lo)
+
+            made.append(Case(f"solve_triangular-{trans}-{lower}", triangular, (good, b)))
+    made.append(
+        Case(
+            "solve_triangular-complex",
+            lambda s, x, b: s.linalg.solve_triangular(x, b, "C"),
+            (z + 2 * np.eye(3), z[0]),
+            False,
+        )
+    )
+    made.append(
+        Case(
+            "solve_triangular-stack",
+            lambda s, x, b: s.linalg.solve_triangular(x, b),
+            (stack + 2 * np.eye(3), normal(3, 2)),
+            False,
+        )
+    )
+    return made
+
+
+CASES = linalg_cases() + signal_cases() + fft_cases()
+ENGINES = ("numpy", "jax", "torch")
+
+
+def flat(found: Any) -> list[Any]:
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+def check_values(case: Case) -> None:
+    """What Tensors of the current backend give is what SciPy gives for NumPy arrays."""
+    expected = flat(case.run(scipy, *case.arrays))
+    found = flat(case.run(us, *map(ut.asarray, case.arrays)))
+    assert len(found) == len(expected)
+    for y, e in zip(found, expected):
+        assert isinstance(y, ut.Tensor)
+        assert y.backend == ut.current_backend().name
+        assert y.dtype.name == np.asarray(e).dtype.name
+        scale = np.max(np.abs(e), initial=1.0)
+        np.testing.assert_allclose(y.to("numpy").numpy(), e, rtol=case.rtol, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_values(case: Case, engine: str) -> None:
+    with ut.use_backend(engine):
+        check_values(case)
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch", "strict"])
+@pytest.mark.parametrize("case", CASES[::4], ids=repr)
+def test_gradients_are_the_same_on_every_engine(case: Case, engine: str) -> None:
+    if engine == "strict":
+        pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    found = []
+    for name in ("numpy", engine):
+        with ut.use_backend(name):
+            xs = tuple(map(ut.asarray, case.arrays))
+            ys, pull = ut.vjp(lambda *xs: flat(case.run(us, *xs)), *xs)
+            tangents = ut.jvp(lambda *xs: flat(case.run(us, *xs)), xs, xs)[1]
+            made = [*pull([0.5 * y for y in ys]), *tangents]
+            assert all(g.backend == name for g in made)
+            found.append([g.to("numpy").numpy() for g in made])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_gradients(case: Case) -> None:
+    gradcheck(lambda *xs: case.run(us, *xs), *map(ut.asarray, case.arrays))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.second], ids=repr)
+def test_second_derivatives(case: Case) -> None:
+    gradgradcheck(lambda *xs: case.run(us, *xs), *map(ut.asarray, case.arrays), fast=True, atol=1e-6)
