@@ -163,14 +163,23 @@ class JaxBackend(Functions, LinearAlgebra, Backend):
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
         """Mended: with `copy=True` JAX may still share the memory, and sees what is written there later."""
-        a = jnp.from_dlpack(obj, device=device, copy=copy)
+        try:
+            a = jnp.from_dlpack(obj, device=device, copy=copy)
+        except (BufferError, ValueError, RuntimeError) as error:
+            # JAX takes no strides and no read-only memory; a copy has neither.
+            if copy is False:
+                raise BufferError(f"from_dlpack: copy=False, but {str(error).splitlines()[0]}") from error
+            return self.from_numpy(np.from_dlpack(obj), device)
         return jnp.array(a, copy=True).block_until_ready() if copy else a
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:
         # JAX refuses versions before its oldest, where the standard lets it give what it has.
         if (options.get("max_version") or (1, 0)) < (1, 0):
             options["max_version"] = None
-        return super().to_dlpack(a, **options)
+        try:
+            return super().to_dlpack(a, **options)
+        except RuntimeError as error:
+            raise BufferError(f"__dlpack__ of an array on {a.device}: {error}") from error
 
     def to_device(self, a: Any, device: Any) -> Any:
         return jax.device_put(a, device)
@@ -213,6 +222,7 @@ class JaxBackend(Functions, LinearAlgebra, Backend):
 
     def take(self, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
         """Mended: JAX fills in or clips where an index is out of range."""
+        x = x if x.ndim else x.reshape(1)  # as NumPy has it
         axis = 0 if axis is None else np.lib.array_utils.normalize_axis_index(axis, x.ndim)
         return self.getitem(x, (slice(None),) * axis + (indices,))
 

@@ -33,6 +33,8 @@ def _of_something(name: str) -> Any:
 
     def call(self: Any, x: Any, /, **options: Any) -> Any:
         """Mended: JAX gives an empty array where there is nothing to transform, and NumPy raises."""
+        if not x.ndim and name not in ("fftn", "ifftn"):
+            raise np.exceptions.AxisError(-1, 0)
         if 0 in x.shape and options.get("n") is None and options.get("s") is None:
             axes = options.get("axes", options.get("axis"))
             for axis in range(x.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes:

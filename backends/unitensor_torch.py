@@ -84,7 +84,7 @@ class TorchBackend(Elementwise, Functions, Extensions, Backend):
             a = a.resolve_conj().resolve_neg()
         try:
             return a.__dlpack__(**options)
-        except (AssertionError, RuntimeError) as error:
+        except (AssertionError, RuntimeError, ValueError) as error:
             raise BufferError(
                 f"__dlpack__ of a tensor on {a.device}: {str(error).splitlines()[0]}"
             ) from error

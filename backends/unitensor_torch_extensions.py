@@ -75,6 +75,8 @@ class Extensions:
         return torch.linalg.pinv(x, rtol=_real(rtol))
 
     def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
+        if not all(x.shape[-2:]):
+            raise ValueError(f"the rank of shape {tuple(x.shape)} would be that of no singular values")
         return torch.linalg.matrix_rank(x, rtol=_real(rtol))
 
 

@@ -335,6 +335,7 @@ class Functions:
             if x.ndim != 1:
                 raise ValueError(f"axis must be given for {x.ndim} axes")
             axis = 0
+        x = x if x.ndim else x.reshape(1)  # as NumPy has it
         axis = _axis(axis, x.ndim)
         if indices.dtype is not torch.int64:
             indices = indices.to(torch.int64)
@@ -370,7 +371,11 @@ class Functions:
     # Products ----------------------------------------------------------------------------------------------
 
     matmul = general(torch.matmul)
-    matrix_transpose = staticmethod(lambda x: x.mT)
+
+    def matrix_transpose(self, x: Any, /) -> Any:
+        if x.ndim < 2:
+            raise ValueError(f"expected two axes or more, got {x.ndim}")
+        return x.mT
 
     def tensordot(self, x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
         return _tensordot(x1, x2, axes)

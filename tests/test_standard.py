@@ -178,3 +178,77 @@ def test_where_takes_its_arrays_dtype_for_scalars(engine: str) -> None:
     assert ut.where(condition, x, 0).dtype is ut.int16
     assert ut.where(condition, 1.5, x).dtype is ut.float64
     assert ut.where(condition, 1, 2).tolist() == [1, 2]
+
+
+# DLPack ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: a,
+        lambda a: a[::2],
+        lambda a: a[::-1],
+        lambda a: a.reshape(2, 3).T,
+        lambda a: np.broadcast_to(a, (2, 6)),  # read-only
+        lambda a: a[:0],
+        lambda a: np.asarray(a[1]),
+    ],
+    ids=["plain", "strided", "reversed", "transposed", "read-only", "empty", "0-d"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "uint64", "complex128", "bool"])
+def test_from_dlpack(engine: str, make: Any, dtype: str) -> None:
+    a = make(np.arange(6).astype(dtype))
+    for options in ({}, {"copy": None, "device": None}, {"copy": True}, {"device": ut.zeros(1).device}):
+        x = ut.from_dlpack(a, **options)
+        assert x.backend == engine
+        assert x.dtype == a.dtype
+        assert np.array_equal(x.numpy(), a)
+
+
+def test_from_dlpack_copies_if_told(engine: str) -> None:
+    a = np.arange(3.0)
+    x = ut.from_dlpack(a, copy=True)
+    a[0] = 9.0
+    assert x.tolist() == [0.0, 1.0, 2.0]
+    y = ut.from_dlpack(x, copy=True)
+    y[0] = 5.0
+    assert x.tolist() == [0.0, 1.0, 2.0]
+
+
+def test_to_dlpack_with_all_arguments(engine: str) -> None:
+    x = A([1.0, 2.0])
+    kind, number = x.__dlpack_device__()
+    for version in (None, (0, 8), (1, 0), (1, 1), (2, 0)):
+        for device in (None, (kind, number)):
+            for copy in (None, True, False):
+                options = {"stream": None, "max_version": version, "dl_device": device, "copy": copy}
+                assert type(x.__dlpack__(**options)).__name__ == "PyCapsule"
+    if engine != "cupy":
+        assert np.from_dlpack(x).tolist() == [1.0, 2.0]
+        assert np.from_dlpack(x, device="cpu", copy=True).tolist() == [1.0, 2.0]
+        assert np.from_dlpack(ut.conj(A([1j]))).tolist() == [-1j]
+    for copy in (None, True, False):
+        with pytest.raises(BufferError):
+            x.__dlpack__(dl_device=(8, 0), copy=copy)  # a VPI device, which no engine has
+
+
+@pytest.mark.parametrize("name", ["float64", "int32", "complex64"])
+def test_no_axes_or_no_elements(engine: str, name: str) -> None:
+    d = getattr(ut, name)
+    for shape in ((), (0,), (2, 0), (0, 3), (2, 0, 3)):
+        x = ut.ones(shape, dtype=d)
+        assert ut.sum(x).item() == math.prod(shape)
+        assert ut.prod(x).item() == 1
+        assert ut.count_nonzero(x).item() == math.prod(shape)
+        assert ut.unique_values(x).tolist() == [1][: math.prod(shape)]
+        assert ut.unique_inverse(x).inverse_indices.shape == shape
+        assert ut.flip(x).shape == ut.roll(x, 1).shape == (x + x).shape == x[...].shape == shape
+        assert ut.expand_dims(x, axis=0).shape == ut.stack([x]).shape == (1, *shape)
+        assert ut.concat([x, x], axis=None).shape == (2 * math.prod(shape),)
+        assert ut.reshape(x, shape).tolist() == x.tolist() == np.ones(shape, name).tolist()
+    a, b = ut.ones((3, 0), dtype=d), ut.ones((0, 2), dtype=d)
+    assert (a @ b).tolist() == ut.tensordot(a, b, axes=1).tolist() == [[0, 0]] * 3
+    assert ut.vecdot(a, a).tolist() == [0, 0, 0]
+    assert ut.isin(a, b).shape == (3, 0)
+    assert ut.isin(ut.ones(2, dtype=d), b).tolist() == [False, False]

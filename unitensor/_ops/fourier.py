@@ -306,11 +306,17 @@ def rfftfreq(
     return _frequencies("rfftfreq", n, d, dtype, device)
 
 
+def _shift(xp: Any, f: Any, x: Any, *, axes: Any = None) -> Any:
+    """Without axes nothing moves; some engines refuse."""
+    return f(x, axes=axes) if x.shape or axes else xp.astype(x, x.dtype)
+
+
 @op(
     module="fft",
     grad={"x": lambda xp, g, axes: xp.fft.ifftshift(g, axes=axes)},
     linear="each",
     dtypes="all",
+    prepare=_shift,
 )
 def fftshift(x: Tensor, /, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """A spectrum with its zero frequency moved to the middle.
@@ -326,6 +332,7 @@ def fftshift(x: Tensor, /, *, axes: int | Sequence[int] | None = None) -> Tensor
     grad={"x": lambda xp, g, axes: xp.fft.fftshift(g, axes=axes)},
     linear="each",
     dtypes="all",
+    prepare=_shift,
 )
 def ifftshift(x: Tensor, /, *, axes: int | Sequence[int] | None = None) -> Tensor:
     """The inverse of `fftshift`.
