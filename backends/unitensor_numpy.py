@@ -13,6 +13,7 @@ from typing import Any
 
 import array_api_compat.numpy as compat
 import numpy as np
+from unitensor_numpy_special import Special
 
 from unitensor import Backend, DType
 
@@ -37,14 +38,14 @@ def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
 def _ordered2(f: Callable[..., Any]) -> Callable[..., Any]:
     def ordered(x1: Any, x2: Any, /, **options: Any) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
-        if x1.dtype.kind == "c" or x2.dtype.kind == "c":
+        if x1.dtype.kind == "c" or (type(x2) is np.ndarray and x2.dtype.kind == "c"):
             raise TypeError(NO_ORDER)
         return f(x1, x2, **options)
 
     return ordered
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(Special, Backend):
     """NumPy's ufuncs and functions, mended where they differ from the standard."""
 
     name = "numpy"
@@ -203,6 +204,24 @@ class NumpyBackend(Backend):
         out &= x1.view(bits) ^ other
         out ^= other
         return out.view(x1.dtype)
+
+    def masked(self, x: Any, mask: Any) -> Any:
+        """Chosen bit by bit, too, whatever the mask's pattern."""
+        bits = _BITS.get(x.dtype)
+        odd = bits is None or x.shape != mask.shape or mask.dtype.kind != "b"
+        if odd or x.size < 1024 or not x.flags.c_contiguous:
+            return np.where(mask, x, x.dtype.type(0))
+        signs = mask.view(np.int8)
+        out = np.negative(signs).astype(bits)  # all bits where it holds
+        out &= x.view(bits)
+        return out.view(x.dtype)
+
+    def relu(self, x: Any, /) -> Any:
+        return np.maximum(x, 0.0)
+
+    def halved(self, x: Any, mask: Any) -> Any:
+        """Ties are rare."""
+        return np.where(mask, x * x.dtype.type(0.5), x) if mask.any() else x
 
     def sum(self, x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         return np.add.reduce(x, axis=axis, dtype=dtype, out=..., keepdims=keepdims)

@@ -28,14 +28,25 @@ def setting(batch: int) -> tuple[list[Any], Any, Any]:
     return weights, images, random.integers(0, 10, batch)
 
 
-def loss(m: Any, weights: Any, x: Any, chosen: Any) -> Any:
+Map = Callable[[Any], Any]
+
+
+def loss(m: Any, relu: Map, constant: Map, weights: Any, x: Any, chosen: Any) -> Any:
     """The mean cross-entropy; `chosen` holds 1 where a column is the label, else 0."""
     w1, b1, w2, b2, w3, b3 = weights
-    h = m.maximum(x @ w1 + b1, 0.0)
-    h = m.maximum(h @ w2 + b2, 0.0)
+    h = relu(x @ w1 + b1)
+    h = relu(h @ w2 + b2)
     z = h @ w3 + b3
-    z = z - m.max(z, axis=1, keepdims=True)
+    z = z - constant(m.max(z, axis=1, keepdims=True))
     return m.mean(m.log(m.sum(m.exp(z), axis=1)) - m.sum(z * chosen, axis=1))
+
+
+def our_loss(weights: Any, x: Any, chosen: Any) -> Any:
+    return loss(ut, ut.nn.functional.relu, ut.stop_gradient, weights, x, chosen)
+
+
+def jax_loss(jax: Any, weights: Any, x: Any, chosen: Any) -> Any:
+    return loss(jax.numpy, jax.nn.relu, jax.lax.stop_gradient, weights, x, chosen)
 
 
 class InUnitensor:
@@ -48,7 +59,7 @@ class InUnitensor:
 
     def __call__(self) -> Any:
         self.optimizer.zero_grad()
-        value = loss(ut, self.weights, self.x, self.chosen)
+        value = our_loss(self.weights, self.x, self.chosen)
         value.backward()
         self.optimizer.step()
         return value
@@ -142,7 +153,7 @@ def in_jax(jax: Any, batch: int) -> Callable[[], Any]:
 
     @jax.jit
     def update(w: Any, m: Any, v: Any, steps: Any) -> Any:
-        value, grads = jax.value_and_grad(lambda w: loss(jnp, w, x, chosen))(w)
+        value, grads = jax.value_and_grad(lambda w: jax_loss(jax, w, x, chosen))(w)
         rate = RATE / (1 - BETA1**steps)
         root = (1 - BETA2**steps) ** 0.5
         m = [BETA1 * a + (1 - BETA1) * g for a, g in zip(m, grads)]
@@ -161,11 +172,12 @@ def in_jax(jax: Any, batch: int) -> Callable[[], Any]:
     return step
 
 
-def in_functional(module: Any, gradient: Callable[..., Any], batch: int) -> Callable[[], Any]:
+def in_functional(module: Any, gradient: Callable[..., Any], getval: Map, batch: int) -> Callable[[], Any]:
     """autograd's gradients with the optimizer written by hand."""
     hand = ByHand(batch)
     chosen = np.eye(10, dtype=np.float32)[hand.labels]
-    value_and_grad = gradient(lambda w: loss(module, w, hand.x, chosen))
+    relu = lambda h: module.maximum(h, 0.0)  # noqa: E731 -- one of two maps that `loss` takes
+    value_and_grad = gradient(lambda w: loss(module, relu, getval, w, hand.x, chosen))
 
     def step() -> Any:
         value, hand.grads = value_and_grad(hand.weights)
@@ -185,8 +197,9 @@ def training(batch: int) -> dict[str, Run]:
     if peer("autograd"):
         import autograd
         import autograd.numpy as anp
+        import autograd.tracer
 
-        found["autograd"] = in_functional(anp, autograd.value_and_grad, batch)
+        found["autograd"] = in_functional(anp, autograd.value_and_grad, autograd.tracer.getval, batch)
     return found
 
 

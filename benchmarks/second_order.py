@@ -1,4 +1,4 @@
-"""Second derivatives: a Hessian-vector product of the MLP's loss, against its gradient."""
+"""Second derivatives: a Hessian-vector product of the MLP's our_loss, jax_loss, against its gradient."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unitensor as ut
 
 from ._bench import Run, race
 from ._peers import peer
-from .mlp import loss, setting
+from .mlp import jax_loss, our_loss, setting
 
 
 @race(
@@ -21,8 +21,8 @@ def product() -> dict[str, Run]:
     weights, images, labels = setting(64)
     hot = np.eye(10, dtype=np.float32)[labels]
     w, x, chosen = [ut.asarray(a) for a in weights], ut.asarray(images), ut.asarray(hot)
-    gradient = ut.grad(lambda w: loss(ut, w, x, chosen))
-    hvp = ut.hvp(lambda w: loss(ut, w, x, chosen))
+    gradient = ut.grad(lambda w: our_loss(w, x, chosen))
+    hvp = ut.hvp(lambda w: our_loss(w, x, chosen))
     found: dict[str, Run] = {"unitensor": lambda: hvp(w, w), "gradient": lambda: gradient(w)}
     if torch := peer("torch"):
         theirs, images_, hot_ = (
@@ -39,7 +39,7 @@ def product() -> dict[str, Run]:
         found["torch"] = lambda: torch.autograd.functional.hvp(of, tuple(theirs), tuple(theirs))[1]
     if jax := peer("jax"):
         mine = [jax.numpy.asarray(a) for a in weights]
-        slope = jax.grad(lambda w: loss(jax.numpy, w, images, hot))
+        slope = jax.grad(lambda w: jax_loss(jax, w, images, hot))
         compiled = jax.jit(lambda w, v: jax.jvp(slope, (w,), (v,))[1])
         found["jax jit"] = lambda: jax.block_until_ready(compiled(mine, mine))
     return found

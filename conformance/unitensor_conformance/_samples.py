@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import unitensor as ut
+import unitensor.special  # which adds its ops to the table
 from unitensor._dtypes import KINDS
 from unitensor._op import Op, table
 from unitensor._ops.indexing import plain_key
@@ -245,6 +246,19 @@ SPECIAL: dict[str, list[Arguments]] = {
 }
 
 
+POSITIVE = Array((2, 3), 0.4, 3.0)
+SPECIAL |= {
+    "special.bessel_ie": [{"x": M(2, 3), "n": n} for n in (2, 3)],
+    "special.bessel_j": [{"x": M(2, 3), "n": n} for n in (2, 3)],
+    "special.betainc_slope": [
+        {"a": POSITIVE, "b": POSITIVE, "x": Array((3,), 0.1, 0.9), "n": n, "m": m}
+        for n, m in ((1, 0), (0, 1), (1, 1))
+    ],
+    "special.gammainc_slope": [{"a": POSITIVE, "x": Array((3,), 0.4, 3.0), "n": n} for n in (1, 2)],
+    "special.polygamma": [{"n": n, "x": POSITIVE} for n in (0, 1, 2)],
+}
+
+
 def dtypes_of(made: Op) -> list[str]:
     """The dtypes to try an op with, one a kind that it takes."""
     return [d for d in ("bool", "int64", "float64", "complex128") if d in KINDS[made.dtypes]]
@@ -284,7 +298,8 @@ def forms(made: Op) -> list[Arguments]:
     if made.elementwise:
         shapes: Any = [((2, 3), (1, 3)), ((), (2,)), ((0, 2), (2,))]
         return [
-            {x: Array(shape, *pair) for x, shape, pair in zip(made.inputs, some, pairs)} for some in shapes
+            {x: Array(shape, *pair) for x, shape, pair in zip(made.inputs, (*some, ()), pairs)}
+            for some in shapes
         ]
     if "keepdims" in made.options and made.name not in ("argmax", "argmin"):
         return REDUCTIONS

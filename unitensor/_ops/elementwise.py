@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from .._dtypes import as_dtype
 from .._op import op, same, table
+from . import selection as selection
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -607,11 +608,10 @@ def trunc(x: Tensor, /) -> Tensor:
 # Choosing ------------------------------------------------------------------------------------------
 
 
-def _choice(beaten: str, first: bool) -> Callable[..., Any]:
+def _choice(beats: str, first: bool) -> Callable[..., Any]:
     def rule(xp: Any, g: Any, mine: Any, other: Any) -> Any:
-        lost = xp.logical_or(getattr(xp, beaten)(mine, other), xp.isnan(other))
-        rivals = xp.add(xp.astype(xp.equal(mine, other), g.dtype), 1)
-        return xp.where(lost, xp.zeros_like(g), xp.divide(g, rivals))
+        kept = xp.logical_or(getattr(xp, beats)(mine, other), xp.isnan(mine))
+        return xp.halved(xp.masked(g, kept), xp.equal(mine, other))
 
     if first:
         return lambda xp, g, x1, x2: rule(xp, g, x1, x2)
@@ -619,8 +619,8 @@ def _choice(beaten: str, first: bool) -> Callable[..., Any]:
 
 
 @binary(
-    _choice("less", True),
-    _choice("less", False),
+    _choice("greater_equal", True),
+    _choice("greater_equal", False),
     dtypes="real numeric",
     notes="x1 = x2: half to each",
     selects=True,
@@ -635,8 +635,8 @@ def maximum(x1: Operand, x2: Operand, /) -> Tensor:
 
 
 @binary(
-    _choice("greater", True),
-    _choice("greater", False),
+    _choice("less_equal", True),
+    _choice("less_equal", False),
     dtypes="real numeric",
     notes="x1 = x2: half to each",
     selects=True,
@@ -660,21 +660,21 @@ def _inside(xp: Any, x: Any, min: Any, max: Any) -> Any:
 
 
 def _clip_rule(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
-    return xp.where(_inside(xp, x, min, max), g, xp.zeros_like(g))
+    return xp.masked(g, _inside(xp, x, min, max))
 
 
 def _clip_min_rule(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     below = xp.less(x, min)
     if max is not None:
         below = xp.logical_and(below, xp.less_equal(min, max))
-    return xp.where(below, g, xp.zeros_like(g))
+    return xp.masked(g, below)
 
 
 def _clip_max_rule(xp: Any, g: Any, x: Any, min: Any, max: Any) -> Any:
     above = xp.greater(x, max)
     if min is not None:
         above = xp.logical_or(above, xp.greater(min, max))
-    return xp.where(above, g, xp.zeros_like(g))
+    return xp.masked(g, above)
 
 
 @op(

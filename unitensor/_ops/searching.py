@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @op(
     inputs=("condition", "x1", "x2"),
     grad={
-        "x1": lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
-        "x2": lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
+        "x1": lambda xp, g, condition: xp.masked(g, condition),
+        "x2": lambda xp, g, condition: xp.masked(g, xp.logical_not(condition)),
     },
     elementwise=True,
     promote=("x1", "x2"),

@@ -6,20 +6,10 @@ import math
 from typing import Any, Literal
 
 import unitensor as ut
+from unitensor._ops.selection import relu as relu
 from unitensor.random import Generator, default_generator
 
 T = ut.Tensor
-
-
-def relu(x: T) -> T:
-    """x where it is positive, else 0.
-
-    >>> import unitensor as ut
-    >>> from unitensor.nn import functional as f
-    >>> f.relu(ut.asarray([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
-    """
-    return ut.where(x <= 0, 0, x)
 
 
 def leaky_relu(x: T, slope: float = 0.01) -> T:
