@@ -744,7 +744,8 @@ def _view_as(x: Tensor, dtype: DType) -> Tensor:
         pairs = manipulation.stack([elementwise.real(x), elementwise.imag(x)], axis=-1)
         return manipulation.reshape(pairs, (*x.shape[:-1], -1))
     if dtype is complex_of(x.dtype) and x.ndim and x.shape[-1] % 2 == 0:
-        return x[..., ::2] + x[..., 1::2] * scope["wrap"](x._xp.scalar(1j, dtype, x._data), x._xp, None)
+        unit = _wrap(x._xp.scalar(1j, dtype, x._data), x._xp, None)
+        return elementwise.add(x[..., ::2], elementwise.multiply(x[..., 1::2], unit))
     raise TypeError(
         f"view: {x.dtype} of shape {x.shape} as {dtype}; expected a real dtype for complex "
         "numbers, or back; use astype to convert"

@@ -63,6 +63,20 @@ def inverse_gaps(xp: Any, values: Any) -> Any:
     return xp.subtract(xp.divide(1, xp.add(gaps, eye)), eye)
 
 
+def part_over(xp: Any, x: Any, y: Any) -> Any:
+    """x / y, and 0 where x is 0: what nothing depends on stays out, also where y is 0."""
+    nothing = xp.equal(x, 0)
+    return xp.where(nothing, xp.zeros_like(x), xp.divide(x, xp.where(nothing, xp.ones_like(x), y)))
+
+
+def over_gaps(xp: Any, x: Any, values: Any) -> Any:
+    """x[i, j] / (values[j] - values[i]), and 0 on the diagonal and where x is 0."""
+    gaps = xp.subtract(row(xp, values), column(xp, values))
+    eye = diagonal_matrix(xp, xp.ones_like(values))
+    gaps = xp.add(gaps, eye)
+    return part_over(xp, xp.multiply(x, xp.subtract(xp.ones_like(eye), eye)), gaps)
+
+
 def _columns(xp: Any, x: Any, start: int, stop: int) -> Any:
     lead = (slice(None),) * (len(x.shape) - 1)
     return xp.getitem(x, (*lead, slice(start, stop)))
@@ -275,19 +289,17 @@ def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     left, right = xp.matmul(adjoint(xp, u), gu), xp.matmul(adjoint(xp, v), gv)
     require_same_phase(xp, xp.add(left, right), gu, gv, "linalg.svd")
     skew_left, skew_right = _skew(xp, left), _skew(xp, right)
-    gaps = inverse_gaps(xp, xp.square(s))
-    inner = xp.multiply(xp.multiply(skew_left, gaps), row(xp, s))
-    inner = xp.add(inner, xp.multiply(column(xp, s), xp.multiply(skew_right, gaps)))
-    inner = xp.add(inner, diagonal_matrix(xp, gs))
+    turn = xp.add(xp.multiply(skew_left, row(xp, s)), xp.multiply(column(xp, s), skew_right))
+    inner = xp.add(over_gaps(xp, turn, xp.square(s)), diagonal_matrix(xp, gs))
     if is_complex(xp, x):
         twist = xp.linalg.diagonal(xp.subtract(skew_left, skew_right))
-        inner = xp.add(inner, diagonal_matrix(xp, xp.divide(twist, xp.multiply(s, 4))))
+        inner = xp.add(inner, diagonal_matrix(xp, part_over(xp, twist, xp.multiply(s, 4))))
     total = product(xp, u, inner, adjoint(xp, v))
     if m > k:
-        off = xp.divide(xp.subtract(gu, xp.matmul(u, left)), row(xp, s))
+        off = part_over(xp, xp.subtract(gu, xp.matmul(u, left)), row(xp, s))
         total = xp.add(total, xp.matmul(off, adjoint(xp, v)))
     if n > k:
-        off = xp.divide(xp.subtract(gv, xp.matmul(v, right)), row(xp, s))
+        off = part_over(xp, xp.subtract(gv, xp.matmul(v, right)), row(xp, s))
         total = xp.add(total, xp.matmul(u, adjoint(xp, off)))
     return conj(xp, total)
 

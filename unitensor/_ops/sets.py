@@ -5,7 +5,8 @@ Standard: Set Functions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._op import op
 
@@ -37,7 +38,30 @@ class UniqueInverseResult(NamedTuple):
     inverse_indices: Tensor
 
 
-@op(dtypes="all", outputs=UniqueAllResult)
+# The cotangent of a value goes to the element that it first occurs in.
+
+
+def _to_first(xp: Any, g: Any, indices: Any, shape: tuple[int, ...]) -> Any:
+    spread = xp.scatter_add(g, xp.reshape(indices, (-1,)), (math.prod(shape),))
+    return xp.reshape(spread, shape)
+
+
+def _of_first(xp: Any, g: Any, indices: Any) -> Any:
+    return xp.take(xp.reshape(g, (-1,)), xp.reshape(indices, (-1,)), axis=0)
+
+
+def _rule(xp: Any, g: Any, x: Any) -> Any:
+    return _to_first(xp, g[0], xp.unique_all(x)[1], tuple(x.shape))
+
+
+def _jvp(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    return (_of_first(xp, g, xp.unique_all(x)[1]), *(None for _ in out[1:]))
+
+
+NOTE = "of several equal elements the first has the gradient"
+
+
+@op(dtypes="all", outputs=UniqueAllResult, grad={"x": _rule}, jvp={"x": _jvp}, selects=True, notes=NOTE)
 def unique_all(x: Tensor, /) -> UniqueAllResult:
     """The distinct elements with indices of first occurrence, inverse indices and counts.
 
@@ -47,7 +71,7 @@ def unique_all(x: Tensor, /) -> UniqueAllResult:
     """
 
 
-@op(dtypes="all", outputs=UniqueCountsResult)
+@op(dtypes="all", outputs=UniqueCountsResult, grad={"x": _rule}, jvp={"x": _jvp}, selects=True, notes=NOTE)
 def unique_counts(x: Tensor, /) -> UniqueCountsResult:
     """The distinct elements and how often each occurs.
 
@@ -57,7 +81,7 @@ def unique_counts(x: Tensor, /) -> UniqueCountsResult:
     """
 
 
-@op(dtypes="all", outputs=UniqueInverseResult)
+@op(dtypes="all", outputs=UniqueInverseResult, grad={"x": _rule}, jvp={"x": _jvp}, selects=True, notes=NOTE)
 def unique_inverse(x: Tensor, /) -> UniqueInverseResult:
     """The distinct elements and the indices that rebuild x from them.
 
@@ -67,7 +91,13 @@ def unique_inverse(x: Tensor, /) -> UniqueInverseResult:
     """
 
 
-@op(dtypes="all")
+@op(
+    dtypes="all",
+    grad={"x": lambda xp, g, x: _to_first(xp, g, xp.unique_all(x)[1], tuple(x.shape))},
+    jvp={"x": lambda xp, g, x: _of_first(xp, g, xp.unique_all(x)[1])},
+    selects=True,
+    notes=NOTE,
+)
 def unique_values(x: Tensor, /) -> Tensor:
     """The distinct elements, sorted.
 
