@@ -10,6 +10,7 @@ import pytest
 import scipy.fft
 import scipy.linalg
 import scipy.signal
+import scipy.sparse.linalg
 
 import unitensor as ut
 import unitensor.scipy as us
@@ -168,7 +169,37 @@ def linalg_cases() -> list[Case]:
     return made
 
 
-CASES = linalg_cases() + signal_cases() + fft_cases()
+def sparse_cases() -> list[Case]:
+    indices, pointer = [0, 3, 1, 2, 0], [0, 2, 2, 4, 5]
+    rows, cols = [0, 3, 1, 2, 0, 1], [1, 0, 1, 2, 1, 3]
+    data, x, square = normal(5), normal(4, 2), normal(6) + 3
+
+    def csr(s: Any, d: Any) -> Any:
+        return s.sparse.csr_array((d, indices, pointer), shape=(4, 4))
+
+    def spsolve(s: Any, d: Any, b: Any) -> Any:
+        home = s.sparse.linalg if s is scipy else s.sparse
+        return home.spsolve(
+            s.sparse.csc_array((d, ([0, 3, 1, 2, 0, 1], [0, 3, 1, 2, 1, 3])), shape=(4, 4)), b
+        )
+
+    return [
+        Case("csr@matrix", lambda s, d, x: csr(s, d) @ x, (data, x)),
+        Case("csr@vector", lambda s, d, x: csr(s, d) @ x, (data, x[:, 0])),
+        Case("csr.T@matrix", lambda s, d, x: csr(s, d).T @ x, (data, x)),
+        Case("matrix@csr", lambda s, d, x: x.T @ csr(s, d), (data, x)),
+        Case("csc@matrix", lambda s, d, x: s.sparse.csc_array((d, indices, pointer), shape=(4, 4)) @ x, (data, x)),
+        Case("coo@matrix", lambda s, d, x: s.sparse.coo_array((d, (rows, cols)), shape=(5, 4)) @ x, (normal(6), x)),
+        Case("coo@complex", lambda s, d, x: s.sparse.coo_array((d, (rows, cols)), shape=(5, 4)) @ x,
+             (normal(6), normal(4, 2, dtype="complex128")), False),
+        Case("csr.toarray", lambda s, d: csr(s, d).toarray(), (data,)),
+        Case("csr*number", lambda s, d, x: (2.0 * -csr(s, d)) @ x, (data, x)),
+        Case("spsolve", spsolve, (square, x)),
+        Case("spsolve-vector", spsolve, (square, x[:, 1])),
+    ]  # fmt: skip
+
+
+CASES = sparse_cases() + linalg_cases() + signal_cases() + fft_cases()
 ENGINES = ("numpy", "jax", "torch")
 
 

@@ -24,9 +24,9 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from unitensor.scipy import fft as fft, linalg as linalg, signal as signal
+    from unitensor.scipy import fft as fft, linalg as linalg, signal as signal, sparse as sparse
 
-MODULES = ("fft", "linalg", "signal")
+MODULES = ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse")
 
 
 def __getattr__(name: str) -> Any:

@@ -158,6 +158,11 @@ def lift(name: str, *values: Any) -> tuple[Any, ...]:
     return tuple(lifted)
 
 
+def on_cpu(xp: Any, a: Any) -> bool:
+    """Whether an engine array lies in the memory of the host anyway."""
+    return bool(xp.backend.device_of(a).kind == "cpu")
+
+
 def one_of(name: str, option: str, value: Any, supported: tuple[Any, ...]) -> None:
     """Refuse an option that is not supported."""
     if value not in supported:
