@@ -1,57 +1,74 @@
-"""The main job: one program on every engine, with one result."""
+"""The main job, by hand and with layers: one program on every engine, with one result."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import programs
 import pytest
 
 import unitensor as ut
 
-PROGRAM = Path(__file__).parents[1] / "examples" / "digits.py"
+
+@pytest.fixture(scope="module")
+def by_hand() -> ModuleType:
+    return programs.load("digits_by_hand")
 
 
 @pytest.fixture(scope="module")
-def digits() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("digits", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def with_layers() -> ModuleType:
+    return programs.load("digits")
+
+
+def curve_by_hand(by_hand: ModuleType, **options: Any) -> list[float]:
+    return by_hand.train(steps=50, **options)[1]  # type: ignore[no-any-return]  # a module loaded by path
+
+
+def curve_with_layers(with_layers: ModuleType, **options: Any) -> list[float]:
+    return with_layers.train(steps=50, dtype=ut.float64, **options)[1]  # type: ignore[no-any-return]  # likewise
 
 
 @pytest.fixture(scope="module")
-def curve(digits: ModuleType) -> list[float]:
+def reference(by_hand: ModuleType, with_layers: ModuleType) -> tuple[list[float], list[float]]:
     with ut.use_backend("numpy"):
-        return digits.train(steps=50)[1]
+        return curve_by_hand(by_hand), curve_with_layers(with_layers)
 
 
-def test_loss_curves_agree_on_every_engine(digits: ModuleType, curve: list[float], engine: str) -> None:
-    parameters, losses, _ = digits.train(steps=50)
+Curves = tuple[list[float], list[float]]
+
+
+def test_loss_curves_by_hand_agree_on_every_engine(
+    by_hand: ModuleType, reference: Curves, engine: str
+) -> None:
+    parameters, losses, _ = by_hand.train(steps=50)
     assert {p.backend for p in parameters} == {engine}
-    assert losses == pytest.approx(curve, rel=1e-9, abs=0)
+    assert losses == pytest.approx(reference[0], rel=1e-9, abs=0)
     assert losses[-1] < 0.4 * losses[0]
 
 
-def test_curves_of_another_seed_differ(digits: ModuleType, curve: list[float]) -> None:
-    assert digits.train(steps=50, seed=1)[1] != pytest.approx(curve, rel=1e-2)
+def test_loss_curves_with_layers_agree_on_every_engine(
+    with_layers: ModuleType, reference: Curves, engine: str
+) -> None:
+    net, losses, _ = with_layers.train(steps=50, dtype=ut.float64)
+    assert {p.backend for p in net.parameters()} == {engine}
+    assert losses == pytest.approx(reference[1], rel=1e-9, abs=0)
 
 
-def test_the_program_learns_reports_and_draws(tmp_path: Path) -> None:
-    picture = tmp_path / "digits.png"
-    command = [sys.executable, str(PROGRAM), "--picture", str(picture)]
-    env = {**os.environ, "UNITENSOR_BACKEND": "numpy"}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path, env=env)
+def test_curves_of_another_seed_differ(
+    by_hand: ModuleType, with_layers: ModuleType, reference: Curves
+) -> None:
+    assert curve_by_hand(by_hand, seed=1) != pytest.approx(reference[0], rel=1e-2)
+    assert curve_with_layers(with_layers, seed=1) != pytest.approx(reference[1], rel=1e-2)
+
+
+@pytest.mark.parametrize(("name", "steps", "least"), [("digits_by_hand", 1000, 0.96), ("digits", 550, 0.985)])
+def test_the_program_learns_reports_and_draws(name: str, steps: int, least: float, tmp_path: Path) -> None:
+    done = programs.run(name, tmp_path, "--picture", "out.png")
     found = re.search(r"backend +numpy .*\ndevice +numpy:cpu\n(?:.*\n)*test accuracy +([\d.]+)", done.stdout)
     assert found
-    assert 0.96 <= float(found[1]) <= 1
-    assert "1000/1000" in done.stdout + done.stderr
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert picture.stat().st_size > 20_000
+    assert least <= float(found[1]) <= 1
+    assert f"{steps}/{steps}" in done.stdout + done.stderr
+    assert programs.is_picture(tmp_path / "out.png")
