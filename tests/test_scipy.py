@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import scipy.fft
+import scipy.interpolate
 import scipy.linalg
 import scipy.signal
 import scipy.sparse.linalg
@@ -199,7 +200,173 @@ def sparse_cases() -> list[Case]:
     ]  # fmt: skip
 
 
-CASES = sparse_cases() + linalg_cases() + signal_cases() + fft_cases()
+def interpolate_cases() -> list[Case]:
+    x, y = np.asarray([0.0, 0.7, 1.5, 2.9, 3.5, 4.6, 5.0]), normal(7)
+    at = np.asarray([[-0.3, 0.3, 1.1], [2.3, 4.8, 5.3]])
+    inside = np.asarray([0.3, 1.1, 3.0, 4.8])
+    table = normal(2, 7, 2)
+    made = []
+    for bc in (
+        "not-a-knot",
+        "natural",
+        "clamped",
+        ((1, 0.5), (2, -1.0)),
+        ("not-a-knot", (1, 2.0)),
+    ):
+
+        def spline(s: Any, x: Any, y: Any, at: Any, bc: Any = bc) -> Any:
+            return s.interpolate.CubicSpline(x, y, bc_type=bc)(at)
+
+        made.append(Case(f"CubicSpline-{bc}", spline, (x, y, at)))
+        made.append(Case(f"CubicSpline-3-{bc}", spline, (x[:3], y[:3], at), second=False))
+        made.append(Case(f"CubicSpline-2-{bc}", spline, (x[:2], y[:2], at), second=False))
+
+    def periodic(s: Any, x: Any, y: Any, at: Any) -> Any:
+        joined = np.append(y, y[0]) if s is scipy else ut.concat([y, y[:1]])
+        return s.interpolate.CubicSpline(x, joined, bc_type="periodic")(at)
+
+    for n in (7, 5, 4, 3):
+        made.append(Case(f"CubicSpline-periodic-{n}", periodic, (x[:n], y[: n - 1], at), second=n == 7))
+    for k in (0, 1, 2, 3, 4, 5):
+
+        def interp(s: Any, x: Any, y: Any, at: Any, k: int = k) -> Any:
+            return s.interpolate.make_interp_spline(x, y, k)(at)
+
+        made.append(Case(f"make_interp_spline-{k}", interp, (x, y, at), second=k == 3))
+    knots = np.asarray([0.0, 0, 0, 0, 1.2, 2.4, 3.3, 5, 5, 5, 5])
+    made += [
+        Case(
+            "CubicSpline-axis",
+            lambda s, x, y, at: s.interpolate.CubicSpline(x, y, axis=1)(at, 1),
+            (x, table, at),
+            False,
+        ),
+        Case(
+            "CubicSpline-derivative",
+            lambda s, x, y, at: s.interpolate.CubicSpline(x, y).derivative(2)(at),
+            (x, y, at),
+        ),
+        Case(
+            "CubicSpline-integrate",
+            lambda s, x, y: s.interpolate.CubicSpline(x, y).integrate(0.4, 4.0),
+            (x, y),
+        ),
+        Case(
+            "CubicSpline-antiderivative",
+            lambda s, x, y, at: s.interpolate.CubicSpline(x, y).antiderivative(2)(at),
+            (x, y, at),
+            False,
+        ),
+        Case(
+            "CubicSpline-inside",
+            lambda s, x, y, at: s.interpolate.CubicSpline(x, y, extrapolate=False)(at),
+            (x, y, inside),
+            False,
+        ),
+        Case(
+            "CubicHermiteSpline",
+            lambda s, x, y, d, at: s.interpolate.CubicHermiteSpline(x, y, d)(at),
+            (x, y, normal(7, seed=1), at),
+        ),
+        Case("Pchip", lambda s, x, y, at: s.interpolate.PchipInterpolator(x, y)(at), (x, y, at)),
+        Case(
+            "Pchip-monotone",
+            lambda s, x, y, at: s.interpolate.PchipInterpolator(x, y)(at),
+            (x, np.cumsum(y**2), at),
+        ),
+        Case(
+            "Pchip-axis",
+            lambda s, x, y, at: s.interpolate.PchipInterpolator(x, y, axis=-2)(at),
+            (x, table, at),
+            False,
+        ),
+        Case(
+            "Pchip-2",
+            lambda s, x, y, at: s.interpolate.PchipInterpolator(x, y)(at),
+            (x[:2], y[:2], at),
+            False,
+        ),
+        Case("Akima", lambda s, x, y, at: s.interpolate.Akima1DInterpolator(x, y)(at), (x, y, inside)),
+        Case(
+            "Akima-makima",
+            lambda s, x, y, at: s.interpolate.Akima1DInterpolator(x, y, method="makima")(at),
+            (x, y, inside),
+        ),
+        Case("PPoly", lambda s, c, x, at: s.interpolate.PPoly(c, x)(at, 1), (normal(3, 6), x, at)),
+        Case("BSpline", lambda s, t, c, at: s.interpolate.BSpline(t, c, 3)(at), (knots, normal(7), inside)),
+        Case(
+            "BSpline-periodic",
+            lambda s, t, c, at: s.interpolate.BSpline(t, c, 2, extrapolate="periodic")(at),
+            (knots[1:-1], normal(6), at),
+            False,
+        ),
+        Case(
+            "BSpline-slope",
+            lambda s, t, c, at: s.interpolate.BSpline(t, c, 3)(at, 2),
+            (knots, normal(7, 2), inside),
+            False,
+        ),
+        Case(
+            "spline-knots",
+            lambda s, x, y, t, at: s.interpolate.make_interp_spline(x, y, t=t)(at),
+            (x, y, knots, inside),
+            False,
+        ),
+        Case(
+            "spline-natural",
+            lambda s, x, y, at: s.interpolate.make_interp_spline(x, y, bc_type="natural")(at),
+            (x, y, at),
+        ),
+        Case(
+            "spline-clamped-axis",
+            lambda s, x, y, at: s.interpolate.make_interp_spline(x, y, bc_type="clamped", axis=1)(at),
+            (x, table, at),
+            False,
+        ),
+        Case(
+            "spline-given",
+            lambda s, x, y, at: s.interpolate.make_interp_spline(
+                x, y, 5, bc_type=([(1, 0.5), (2, 1.0)], [(1, 1.0), (2, 0.0)])
+            )(at),
+            (x, y, at),
+            False,
+        ),
+    ]
+    grid = (np.asarray([0.0, 0.9, 2.0, 3.5]), np.asarray([-1.0, 0.0, 1.1, 2.0, 2.5]))
+    field, points = normal(4, 5, 2), np.asarray([[0.4, 0.3], [1.5, 2.2], [3.0, -0.6]])
+    for method in ("linear", "nearest", "slinear", "cubic"):
+
+        def gridded(s: Any, u: Any, v: Any, f: Any, p: Any, m: str = method) -> Any:
+            return s.interpolate.RegularGridInterpolator((u, v), f, m)(p)
+
+        made.append(
+            Case(
+                f"grid-{method}",
+                gridded,
+                (*grid, field, points),
+                method in ("linear", "cubic"),
+                2e-6 if method == "cubic" else 1e-9,
+            )
+        )
+    made += [
+        Case("interpn", lambda s, f, p: s.interpolate.interpn(grid, f, p), (field[..., 0], points)),
+        Case(
+            "interpn-fill",
+            lambda s, f, p: s.interpolate.interpn(grid, f, p, bounds_error=False, fill_value=7.0),
+            (field, points * 2),
+            False,
+        ),
+        Case(
+            "interpn-extrapolate",
+            lambda s, f, p: s.interpolate.interpn(grid, f, p, bounds_error=False, fill_value=None),
+            (field, points * 2),
+            False,
+        ),
+    ]
+    return made
+
+
+CASES = interpolate_cases() + sparse_cases() + linalg_cases() + signal_cases() + fft_cases()
 ENGINES = ("numpy", "jax", "torch")
 
 

@@ -24,7 +24,13 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from unitensor.scipy import fft as fft, linalg as linalg, signal as signal, sparse as sparse
+    from unitensor.scipy import (
+        fft as fft,
+        interpolate as interpolate,
+        linalg as linalg,
+        signal as signal,
+        sparse as sparse,
+    )
 
 MODULES = ("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse")
 

@@ -251,12 +251,11 @@ class _SparseArray:
             raise ValueError(f"sparse: x @ A with x {x.shape} and A {self.shape}: the sizes do not match")
         if x.ndim == 1:
             return product(data, x[:, None], places=self._places.transposed)[:, 0]
-        found = product(data, x.mT, places=self._places.transposed)
-        return found.mT
+        return product(data, x.mT, places=self._places.transposed).mT
 
     def dot(self, other: Any) -> Tensor:
         """The product with a Tensor, A @ other."""
-        return self @ other
+        return self.__matmul__(other)
 
     def __mul__(self, factor: Any) -> Self:
         if isinstance(factor, ut.Tensor) and factor.ndim:
