@@ -13,6 +13,7 @@ import unitensor_jax_complex as mended
 from jax import lax
 from unitensor_jax_functions import Functions
 from unitensor_jax_linalg import LinearAlgebra
+from unitensor_jax_special import Special
 
 from unitensor import Backend
 
@@ -125,7 +126,7 @@ def _created(name: str) -> Callable[..., Any]:
     return create
 
 
-class JaxBackend(Functions, LinearAlgebra, Backend):
+class JaxBackend(Special, Functions, LinearAlgebra, Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
     name = "jax"

@@ -14,17 +14,19 @@ import unitensor_torch_indexing as indexing
 from unitensor_torch_elementwise import Elementwise
 from unitensor_torch_extensions import Extensions
 from unitensor_torch_functions import Functions
+from unitensor_torch_special import Special
 
 from unitensor import Backend
 
 
-class TorchBackend(Elementwise, Functions, Extensions, Backend):
+class TorchBackend(Special, Elementwise, Functions, Extensions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"
     xp = compat
     array_type = torch.Tensor
     install = "pip install torch"
+    copied_views = frozenset({"flip"})
 
     def shares_memory(self, op: str, options: Any, a: Any, view: Any) -> bool:
         return bool(a.untyped_storage().data_ptr() == view.untyped_storage().data_ptr())
