@@ -198,6 +198,18 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     if len(joined) == 0 or (len(joined) == 1 and made.dtypes == "all" and made.result == "same"):
         return f
     if joined == made.positional[:1]:
+        if not made.options:
+
+            def alone(x: Any, /) -> Any:
+                try:
+                    target = casts[x.dtype]
+                except KeyError:
+                    target = cast(x)
+                if target is None:
+                    return ordinary(x)
+                return f(x if x.dtype == target else xp.astype(x, target))
+
+            return alone
 
         def unary(x: Any, /, *args: Any, **options: Any) -> Any:
             target = cast(x)
@@ -209,6 +221,14 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     if joined == made.positional and len(joined) == 2 and made.inputs == joined:
 
         def binary(x1: Any, x2: Any, /, **options: Any) -> Any:
+            # Most calls are of two arrays of one ordinary dtype, which this finds with one look at each.
+            try:
+                dtype = x1.dtype
+                plain = dtype is x2.dtype and casts[dtype] is None
+            except (AttributeError, KeyError):
+                plain = False
+            if plain:
+                return ordinary(x1, x2, **options)
             if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
                 return f(*xp.meet((x1, x2), made), **options)
             return ordinary(x1, x2, **options)
