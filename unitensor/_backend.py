@@ -43,8 +43,11 @@ class Backend:
     numpy_rules: whether the engine's own promotion is NumPy 2's, so that no cast is needed.
     mutable: whether its arrays can be written to.
     shares_views: whether its slices and transposes are views that share memory.
+    copied_views: where it shares views, the ops whose views are copies all the same, as PyTorch's `flip`.
     counts_holders: whether a view holds a reference to the array whose memory it views, as NumPy's do.
     install: the command that installs the engine.
+    host_ops: the ops that it computes by NumPy, on the host: the conformance suite reports them, and any other as a fault.
+    unsupported: the ops that it cannot do: calling one is an error that says so.
     """
 
     name: str = ""
@@ -53,8 +56,11 @@ class Backend:
     numpy_rules: bool = False
     mutable: bool = True
     shares_views: bool = True
+    copied_views: frozenset[str] = frozenset()
     counts_holders: bool = False
     install: str = ""
+    host_ops: frozenset[str] = frozenset()
+    unsupported: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         types = self.array_type if isinstance(self.array_type, tuple) else (self.array_type,)

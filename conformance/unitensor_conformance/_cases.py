@@ -76,6 +76,10 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
                 yield laid_out(usual, LAYOUTS[(i + j) % 3])
             if made.path not in STRUCTURED:
                 yield fill(made, form, dtype, seed, how="tied")
+                if np.dtype(dtype).kind == "f" and chapter_of(made) not in FINITE:
+                    yield fill(
+                        made, form, dtype, seed, how="tied numbers"
+                    )  # what a NaN decides hides the rest
             if np.dtype(dtype).kind in "iu" and (chapter_of(made) in WHOLE or made.path in WHOLE_TOO):
                 yield fill(made, form, dtype, seed, how="wide")
     for form in LARGE.get(made.path, []):
@@ -101,6 +105,11 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
         yield {names[0]: np.resize(values, 67)}
         if dtype in USUAL:
             yield {names[0]: np.resize(values, 5003)}
+        return
+    if len(names) > 2:
+        some = values[::3]
+        yield {x: some.reshape((-1,) + (1,) * i) for i, x in enumerate(names)}
+        yield {x: np.resize(np.roll(values, i), 5003) for i, x in enumerate(names)}
         return
     sides = dict(zip(names, (values[:, None], values[None, :]), strict=True))
     yield sides
@@ -162,7 +171,9 @@ def _fill(made: Op, value: Any, dtype: str, seed: str, how: str) -> Any:
         pool = [*(v for v in WIDE if info.min <= v <= info.max), info.min, info.max, info.max - 1]
         array = rng.choice(np.asarray(pool, dtype), value.shape)
     else:
-        array = (_tied if how == "tied" else _spread)(made, rng, value, dtype)
+        array = (_spread if how == "spread" else _tied)(made, rng, value, dtype)
+        if how == "tied numbers":
+            array = np.where(np.isnan(array), 3.0, array).astype(dtype)
     if made.path in REGULAR and len(value.shape) > 1 and value.shape[-1] == value.shape[-2]:
         signs = SIGNS[: value.shape[-1]] if np.dtype(dtype).kind != "u" else 1
         array = (array + 9 * signs * np.eye(value.shape[-1])).astype(dtype)
@@ -192,10 +203,8 @@ def _tied(made: Op, rng: Any, value: Array, dtype: str) -> Any:
         return rng.choice(np.asarray([v for v in pool if kind == "i" or v >= 0], dtype), shape)
     finite = chapter_of(made) in FINITE
     reals = [0.0, 1.0, 1.0, -1.0, 2.0, 0.5] if finite or kind == "c" else TIED
-    x = rng.choice(np.asarray(reals), shape)
-    if not finite and kind == "f" and rng.integers(2):
-        x = np.where(np.isnan(x), 3.0, x)  # what a NaN decides hides the rest
-    return (x + 1j * rng.choice(np.asarray(reals), shape) if kind == "c" else x).astype(dtype)
+    x = np.resize(rng.permutation(reals), shape)
+    return (x + 1j * rng.choice(reals, shape) if kind == "c" else x).astype(dtype)
 
 
 def laid_out(value: Any, how: str) -> Any:

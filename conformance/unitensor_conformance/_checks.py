@@ -12,6 +12,10 @@ from unitensor._op import Op, table
 from ._compare import chapter_of
 
 
+class Unsupported(Exception):  # noqa: N818 -- no error: what the plugin declared came about
+    """An op that the plugin declares unsupported was asked for, and refused with the clear error."""
+
+
 @dataclass
 class Run:
     """One run of the suite: the backend, how many further examples an op gets, and what was counted."""
@@ -23,8 +27,8 @@ class Run:
     count: dict[str, int] = field(default_factory=dict)
     #: Ops that went through NumPy, and how often, where the backend declares that they do.
     host: dict[str, int] = field(default_factory=dict)
-    #: What the plugin declares unsupported and refused with the clear error.
-    unsupported: dict[str, str] = field(default_factory=dict)
+    #: The types of the arrays in which results came, and how many of each.
+    arrays: dict[str, int] = field(default_factory=dict)
 
     def engine(self) -> Any:
         return ut.load_backend(self.backend)
@@ -32,6 +36,18 @@ class Run:
     def dtypes(self) -> set[str]:
         """The names of the dtypes that the backend has."""
         return {d.name for d in self.engine().dtypes()}
+
+    def created(self, array: Any) -> None:
+        """Note the type of an engine's array that an op made."""
+        kind = f"{type(array).__module__}.{type(array).__qualname__}"
+        self.arrays[kind] = self.arrays.get(kind, 0) + 1
+
+    def refused(self, error: BaseException) -> None:
+        """Raise Unsupported if an error says that an op is missing which the plugin declares unsupported."""
+        if isinstance(error, NotImplementedError):
+            for op in self.engine().unsupported:
+                if op in str(error) and self.backend in str(error):
+                    raise Unsupported(str(error)) from error
 
     def counted(self, op: str, n: int = 1) -> None:
         self.count[op] = self.count.get(op, 0) + n
@@ -63,6 +79,7 @@ KINDS = (
     "errors",
     "views",
     "writing",
+    "again",
     "interchange",
     "objects",
 )
@@ -82,8 +99,10 @@ def all_checks(only: str = "") -> list[Check]:
 
 
 def _op_checks() -> Iterator[Check]:
+    from ._aliasing import check_again, check_aliasing
+    from ._errors import check_errors
     from ._gradients import check_gradient
-    from ._values import check_aliasing, check_errors, check_promotion, check_values
+    from ._values import check_promotion, check_values
 
     def check(made: Op, kind: str, f: Callable[..., None], *rest: Any) -> Check:
         return Check(made.path, chapter_of(made), kind, lambda run: f(run, made, *rest))
@@ -96,6 +115,7 @@ def _op_checks() -> Iterator[Check]:
             yield check(made, "second order", check_gradient, "second")
         if made.public and (len(made.promote) > 1 or made.sequence):
             yield check(made, "promotion", check_promotion)
+        yield check(made, "again", check_again)
         if made.public:
             yield check(made, "errors", check_errors)
             if made.outputs is None and made.path != "nonzero":

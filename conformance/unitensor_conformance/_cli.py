@@ -143,7 +143,7 @@ def print_summary(console: Console, outcomes: list[Outcome], run: Run) -> None:
             table.add_section()
         table.add_row(chapter, *cells, str(compared))
     console.print(table)
-    for title, found in (("went through NumPy, as declared", run.host), ("unsupported", run.unsupported)):
+    for title, found in (("went through NumPy, as declared", run.host), ("unsupported", engine.unsupported)):
         if found:
             console.print(f"{title}: {', '.join(sorted(found))}", markup=False)
     seconds = sum(o.seconds for o in outcomes)

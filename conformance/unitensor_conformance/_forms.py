@@ -91,7 +91,35 @@ MORE: dict[str, list[Arguments]] = {
         {"x1": M(2, 1, 2, 2), "x2": M(3, 2, 1)},
         {"x1": Array((2, 2), then=singular), "x2": M(2)},
     ],
-    "isin": [{"x1": M(9), "x2": M(5), "invert": True}, {"x1": M(3), "x2": M(0)}, {"x1": M(3), "x2": 1}],
+    "getitem": [
+        {"x": M(3, 4), "key": key}
+        for key in (
+            (-1,),
+            (slice(None), -2),
+            (slice(-2, None), slice(None, -1)),
+            (..., -1),
+            (None, 1, ..., None),
+            (np.asarray([-1, 0]),),
+            (np.asarray([2, -3]), np.asarray([-1, 0])),
+            (slice(None, None, -2), np.asarray([1, 1, -4])),
+            (np.asarray([[1], [-1]]), np.asarray([0, 3])),
+            (np.arange(12).reshape(3, 4) % 3 == 1,),
+            (slice(None), np.asarray([True, False, False, True])),
+            (np.asarray([], np.int64),),
+            (slice(2, 1),),
+        )
+    ]
+    + [
+        {"x": M(2, 3, 4), "key": (np.asarray([0, 1]), slice(None), np.asarray([2, -1]))},
+        {"x": M(2, 3, 4), "key": (0, slice(None), np.asarray([2, -1]))},
+    ],
+    "isin": [
+        {"x1": M(20), "x2": M(16)},
+        {"x1": M(20), "x2": M(16), "invert": True},
+        {"x1": M(9), "x2": M(5), "invert": True},
+        {"x1": M(3), "x2": M(0)},
+        {"x1": M(3), "x2": 1},
+    ],
     "moveaxis": [
         {"x": M(2, 3, 4), "source": 2, "destination": 0},
         {"x": M(2, 3, 1, 4), "source": (0, -1), "destination": (2, 1)},

@@ -236,17 +236,20 @@ expected.real, expected.imag = x, y
 out = get(backend.join_complex(put(np.asarray(1.0, real)), put(np.asarray(-2.0, real))))
 expected = np.asarray(1 - 2j, np.result_type(np.dtype(real), np.complex64))
 """,
-    "hooks": """
+    "name and version": """
 out, expected = (backend.name, type(backend.version()), backend.version() != ""), (name, str, True)
-
+""",
+    "is_array": """
 a = put(np.zeros(2, dtype))
 out = [backend.is_array(v) for v in (a, 0.0, [0.0], "a", None)]
 expected = [True, False, False, False, False]
-
+""",
+    "dtype_of": """
 out, expected = backend.dtype_of(put(np.zeros(2, dtype))).name, dtype
 
 out, expected = backend.dtype_of(xp.astype(put(np.zeros(2)), backend.dtype(getattr(ut, dtype)))).name, dtype
-
+""",
+    "supports": """
 def has(d):
     try:
         backend.dtype(d)
@@ -257,7 +260,8 @@ out = [backend.supports(getattr(ut, d)) for d in dtypes]
 expected = [has(getattr(ut, d)) for d in dtypes]
 
 out, expected = backend.supports(ut.float64) and backend.supports(ut.int64) and backend.supports(ut.bool), True
-
+""",
+    "devices": """
 out, expected = backend.device_of(put(np.zeros(2))) in backend.devices(), True
 
 out = [backend.device(raw) for raw in backend.raw_devices()]
@@ -265,11 +269,13 @@ expected = list(backend.devices())
 
 x = ut.zeros(2, device=str(backend.devices()[0]))
 out, expected = x.device, backend.devices()[0]
-
+""",
+    "synchronize": """
 a = put(np.ones(2))
 backend.synchronize(a)
 out, expected = get(a), np.ones(2)
-
+""",
+    "storage": """
 a = put(np.arange(4.0))
 view = xp.getitem(a, slice(1, 3))
 out = (backend.storage(a) == backend.storage(view)) if backend.shares_views and backend.mutable else True
@@ -281,11 +287,20 @@ expected = True
 
 a = put(np.arange(4.0))
 out, expected = hash(backend.storage(a)) == hash(backend.storage(a)), True
-
+""",
+    "getitem": """
+a = put(np.arange(6.0).reshape(2, 3))
+views = [xp.getitem(a, key) for key in (slice(1, 2), (slice(None), slice(None, None, -2)), (0, slice(1)), None)]
+shared = backend.shares_views and backend.mutable and "getitem" not in backend.copied_views
+out = all((backend.storage(view) == backend.storage(a)) for view in views) or not shared
+expected = True
+""",
+    "to_device": """
 a = put(np.arange(4.0))
 same = backend.to_device(a, backend.raw_device_of(a))
 out, expected = get(same), np.arange(4.0)
-
+""",
+    "has_values": """
 out, expected = backend.has_values((slice(None), put(np.asarray([0])))), True
 """,
     "asarray": """
@@ -338,7 +353,7 @@ out, expected = get(xp.eye(3, 2, k=-1, dtype=backend.dtype(ut.float64))), np.eye
 """,
 }
 
-KINDS = {"assign": "writing", "hooks": "objects"}
+KINDS = {"assign": "writing"}
 #: The words that a program may name, by the dtypes that they stand for.
 WORDS: dict[str, tuple[str, ...]] = {
     "floating": ("float32", "float64", "complex64", "complex128"),
@@ -357,7 +372,7 @@ def checks() -> Iterator[Check]:
     for name, text in HOOKS.items():
         programs = [p.strip() for p in text.strip().split("\n\n")]
         kind = KINDS.get(name, "interchange")
-        yield Check(name, "protocol", kind, partial(_check, name, programs))
+        yield Check(name, "protocol", kind, partial(_check, name, programs), "hook")
 
 
 def _check(name: str, programs: list[str], run: Run) -> None:

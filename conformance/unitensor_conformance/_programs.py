@@ -26,6 +26,7 @@ def program(run: Run, name: str, text: str, *, error: type[Exception] | None = N
     expected, got = (_outcome(backend, text) for backend in ("numpy", run.backend))
     snippet = PREPARE.format(backend=run.backend) + text + "\nprint(out)"
     run.counted(name)
+    run.refused(got)
     if error is not None and not isinstance(got, error):
         raise Failure(name, "no error, or another one", error.__name__, got, snippet)
     if isinstance(expected, Exception) or isinstance(got, Exception):

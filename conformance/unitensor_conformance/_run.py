@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._checks import Check, Run
+from ._checks import Check, Run, Unsupported
 from ._compare import Failure
 
 #: How many examples an op gets at each level.
@@ -54,6 +54,13 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
     reason = known.get(check.name)
     try:
         check.run(run)
+    except Unsupported as refusal:
+        state, text = (
+            ("failed", f"a known failure is unsupported: {reason}")
+            if reason
+            else ("unsupported", str(refusal))
+        )
+        return Outcome(check, state, time.perf_counter() - began, text)
     except Failure as failure:
         state = "known" if reason else "failed"
         return Outcome(check, state, time.perf_counter() - began, reason or str(failure), failure.snippet)
@@ -61,8 +68,6 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
         state = "known" if reason else "failed"
         text = reason or f"{check.op}: {type(error).__name__}: {error}"
         return Outcome(check, state, time.perf_counter() - began, text)
-    if not reason and check.op in run.unsupported:
-        return Outcome(check, "unsupported", time.perf_counter() - began, run.unsupported[check.op])
     state = "stale" if reason else "passed"
     text = f"a known failure passes again; take it off the list: {reason}" if reason else ""
     return Outcome(check, state, time.perf_counter() - began, text)
@@ -124,7 +129,8 @@ def as_json(outcomes: list[Outcome], run: Run) -> str:
             "devices": [str(d) for d in engine.devices()],
             "device": run.device or str(engine.devices()[0]),
             "through numpy": run.host,
-            "unsupported": run.unsupported,
+            "unsupported": sorted(engine.unsupported),
+            "arrays": run.arrays,
             "examples": run.count,
             "checks": [
                 {
