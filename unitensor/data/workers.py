@@ -157,6 +157,12 @@ def _portable(error: Exception, number: int) -> Exception:
     return other
 
 
+def _follow(sentinel: int) -> None:
+    """End this process with its parent, also in the midst of a sample."""
+    wait([sentinel])
+    os._exit(1)
+
+
 def _work(conn: Any, job: Any, number: int, init: Callable[[int], Any] | None) -> None:
     """The life of a worker process: answer until told to stop, or until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
@@ -168,7 +174,8 @@ def _work(conn: Any, job: Any, number: int, init: Callable[[int], Any] | None) -
     except Exception as error:
         error.add_note("DataLoader: in worker_init_fn")
         broken = _portable(error, number)
-    while conn in wait([conn, parent.sentinel]):
+    threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True).start()
+    while True:
         try:
             task = conn.recv()
         except EOFError:
@@ -240,8 +247,6 @@ class Remote:
 
     def end(self) -> None:
         """Stop the process, whatever it does."""
-        if self.process.is_alive():
-            self.process.join(0.2)
         if self.process.is_alive():
             self.process.terminate()
             self.process.join(2.0)
@@ -334,10 +339,10 @@ class Pool:
         self.stop.set()
         for tasks in self.queues[: len(self.threads)]:
             tasks.put(None)
-        self._join(0.5 if self.remotes else 2.0)
+        self._join(0.5)  # one in the midst of a long sample stays behind, and ends with it
         for remote in self.remotes:
             remote.end()
-        self._join(1.0)
+        self._join(1.0 if self.remotes else 0.0)
         for remote in self.remotes:
             remote.conn.close()
 
