@@ -1,7 +1,7 @@
 """Write pages from the table of ops and the installed plugins: `python docs/make_tables.py`.
 
-They are standard.md, how each engine answers each function, and gradients.md, which gradients
-there are. With `--check`, write nothing and fail if a page is not what would be written.
+They are standard.md, how each engine answers each function, gradients.md, which gradients there
+are, special.md, the same for `ut.special`, and the table in writing.md. With `--check`, write nothing and fail if a page is not what would be written.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import unitensor as ut
+import unitensor.special  # which adds its ops to the table
 from unitensor import Backend
 from unitensor._op import Op, table
 
@@ -215,7 +216,7 @@ def gradients_page() -> str:
         elif not made.differentiable:
             without.append(path)
         else:
-            inputs = ", ".join(f"`{x}`" for x, rule in zip(made.inputs, made.rules) if rule)
+            inputs = differentiable_in(made)
             notes = made.notes.replace("|", "\\|")
             extension = path.partition(".")[0] if "." in path else ""
             row = f"| `{path}` | {inputs} | {forward_rule(made)} | {notes} |"
@@ -229,6 +230,40 @@ def gradients_page() -> str:
     for head, names in ((COMPOSED, composed), (WITHOUT, without)):
         lines += [head, ", ".join(f"`{name}`" for name in sorted(names)) + ".\n"]
     return "\n".join(lines)
+
+
+def differentiable_in(made: Op) -> str:
+    """The inputs in which an op has a derivative; asking for one in the others is an error."""
+    given = [x for x, rule in zip(made.inputs, made.rules) if rule and rule.formula.__name__ != "refuses"]
+    return ", ".join(f"`{x}`" for x in given)
+
+
+def kernel(backend: Backend, made: Op) -> str:
+    """Whether a backend has a special function itself, composes it, or asks SciPy on the host."""
+    name = made.path.replace(".", "_")
+    override = getattr(type(backend), name, None)
+    if override is not None:
+        return str(getattr(override, "how", "native"))
+    return "host" if getattr(made.fallback, "host", False) else "composed"
+
+
+def special_page() -> str:
+    """special.md, with the table of its functions."""
+    backends = [ut.load_backend(name) for name in ENGINES]
+    head = f"| function | gradient in | {' | '.join(ENGINES)} | other engines |"
+    rows: dict[str, list[str]] = {}
+    for made in table.values():
+        if made.module == "special" and made.public:
+            other = "host" if getattr(made.fallback, "host", False) else "composed"
+            cells = [f"`{made.name}`", differentiable_in(made), *(kernel(b, made) for b in backends), other]
+            rows.setdefault(chapter(made.function), []).append(f"| {' | '.join(cells)} |")
+    lines = []
+    for title, found in rows.items():
+        rule = "| --- |" + " --- |" * (len(ENGINES) + 2)
+        lines += [f"### {title.removeprefix('special ').capitalize()}\n", head, rule, *found, ""]
+    before, _, rest = (DOCS / "special.md").read_text(encoding="utf-8").partition("<!-- table -->\n")
+    _, _, after = rest.partition("<!-- end -->\n")
+    return f"{before}<!-- table -->\n" + "\n".join(lines) + f"<!-- end -->\n{after}"
 
 
 #: Functions about dtypes and shapes.
@@ -281,7 +316,12 @@ def writing_page() -> str:
     return f"{before}<!-- table -->\n{table_text}\n<!-- end -->\n{after}"
 
 
-PAGES = {"standard.md": page, "gradients.md": gradients_page, "writing.md": writing_page}
+PAGES = {
+    "standard.md": page,
+    "gradients.md": gradients_page,
+    "special.md": special_page,
+    "writing.md": writing_page,
+}
 
 
 def main() -> int:
