@@ -150,6 +150,8 @@ def computed_in(made: Op, dtype: DType) -> DType:
 
 def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Callable[..., Any]:
     """The plugin's override of a function, else the engine's own, else the op's fallback."""
+    if path in backend.unsupported:
+        return missing_from(backend, path)
     override = path.replace(".", "_")
     if hasattr(type(backend), override) and not hasattr(Backend, override):
         return getattr(backend, override)  # type: ignore[no-any-return]  # an engine is untyped
@@ -161,6 +163,11 @@ def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Call
             return home  # type: ignore[no-any-return]  # likewise
     if made is not None and made.fallback is not None:
         return functools.partial(made.fallback, xp)
+    return missing_from(backend, path)
+
+
+def missing_from(backend: Backend, path: str) -> Callable[..., Any]:
+    """A function that says that the backend lacks it."""
 
     def missing(*args: Any, **options: Any) -> Any:
         raise NotImplementedError(f"backend {backend.name!r} has no {path}")
@@ -198,7 +205,7 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     if len(joined) == 0 or (len(joined) == 1 and made.dtypes == "all" and made.result == "same"):
         return f
     if joined == made.positional[:1]:
-        if not made.options:
+        if not made.options and len(made.inputs) == 1:
 
             def alone(x: Any, /) -> Any:
                 try:
