@@ -272,7 +272,7 @@ class Functions:
 
     def reshape(self, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         if not copy:
-            return x.reshape(shape)
+            return torch.reshape(x, shape)
         return x.clone(memory_format=torch.contiguous_format).view(shape)
 
     def expand_dims(self, x: Any, /, axis: Any) -> Any:

@@ -331,3 +331,10 @@ def test_several_devices_and_a_silent_start() -> None:
         [sys.executable, "-W", "error", "-c", PROBE], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["exp", "sqrt", "abs", "divide"])
+def test_ordinary_dtypes_go_straight_to_jax(name: str) -> None:
+    mended: Any = getattr(ut.current_backend(), name)
+    assert mended.ordinary is getattr(jax.numpy, name)
+    assert mended.odd == {np.dtype("complex64"), np.dtype("complex128")}
