@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import numpy as np
 
@@ -446,12 +445,12 @@ class Tensor:
     # Indexing ---------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any, /) -> Tensor:
-        xp = self._xp
+        xp, data = self._xp, self._data
         kind = type(key)
         if kind is not int and kind is not slice:
             key = indexing.plain_key(self, key)
         try:
-            r = self._data[key] if xp.direct else xp.getitem(self._data, key)
+            r = data[key] if xp.direct else xp.getitem(data, key)
         except Exception as error:
             raise indexing.explain_key(self, key, error) from error
         out = Tensor()
@@ -460,27 +459,21 @@ class Tensor:
         if node is None:
             out._node = None
         else:
-            out._node = _graph.record(indexing.GETITEM, xp, {"x": self._data, "key": key}, (node,), r)
+            out._node = _graph.record(indexing.GETITEM, xp, {"x": data, "key": key}, (node,), r)
         if xp.direct:
             if type(r) is not xp.array:
                 out._data = xp.asarray(r)
                 return out
             out._data = r
-            if kind is slice or kind is int or indexing.gives_view(key, r):
-                out._base = (self, indexing.GETITEM, key, True, None)
-                try:
-                    links = self._views
-                except AttributeError:
-                    links = self._views = []
-                if len(links) & 63 == 63:
-                    links[:] = [link for link in links if link() is not None]
-                links.append(ref(out))
+            base = data if kind is slice else r.base
+            if base is not None and (base is data or base is data.base):
+                _views.note(out, self, indexing.GETITEM, key, True)
             return out
         if type(r) is not xp.array:
             r = xp.as_array(r)
         if kind is slice or (r.shape if kind is int else indexing.gives_view(key, r)):
             out._data = r
-            shared = xp.backend.shares_memory("getitem", key, self._data, r)
+            shared = xp.backend.shares_memory("getitem", key, data, r)
             _views.note(out, self, indexing.GETITEM, key, shared)
         elif r.shape or not xp.backend.mutable:
             out._data = r

@@ -71,16 +71,16 @@ def live_views(x: Tensor) -> list[Tensor]:
 
 def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | None) -> None:
     """Note that `out`, which an op made of `x`, is a view of it, if the op's rule says so."""
-    name = "" if op is None else op.name
     xp = x._xp
-    if name in _SOMETIMES:
-        if not _SOMETIMES[name](out, x, options):
-            if name == "reshape" and _meet(xp, out._data, x._data):
-                out._data = xp.asarray(out._data, copy=True)  # the engine knows of a better layout
-            return
+    name = "" if op is None else op.name
+    if name not in _SOMETIMES:
+        shared = xp.direct or xp.backend.shares_memory(name, options, x._data, out._data)
+    elif _SOMETIMES[name](out, x, options):
         shared = xp.backend.shares_memory(name, options, x._data, out._data)
     else:
-        shared = xp.direct or xp.backend.shares_memory(name, options, x._data, out._data)
+        if name == "reshape" and _meet(xp, out._data, x._data):
+            out._data = xp.asarray(out._data, copy=True)  # the engine knows of a better layout
+        return
     note(out, x, op, options, shared)
 
 
@@ -97,6 +97,9 @@ def note(out: Tensor, x: Tensor, op: Op | None, how: Any, shared: bool) -> None:
         links = x._views
     except AttributeError:
         links = x._views = []
+    if links and links[-1]() is None:  # of views made and dropped one after another only the last is kept
+        links[-1] = ref(out)
+        return
     if len(links) & 63 == 63:
         links[:] = [link for link in links if link() is not None]
     links.append(ref(out))

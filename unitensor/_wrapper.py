@@ -113,6 +113,8 @@ def source(made: Op, style: str) -> list[str]:
 
 
 def _unwrap(made: Op, op: str, style: str) -> list[str]:
+    if style:
+        return _unwrap_operands(op, style)
     required = [x for x in made.inputs if x not in made.defaults]
     optional = [x for x in made.inputs if x in made.defaults]
     names = ", ".join(made.inputs)
@@ -127,24 +129,14 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
         )
         lines.append(f"    if {test}:")
         if made.scalars and made.positional == ("x1", "x2"):
-            x, y = ("x2", "x1") if style == "reflected" else ("x1", "x2")
             lines += [
                 "        try:",
-                f"            {y} = {x}._xp.scalars[type({y})][{x}._data.dtype][{y}]",
+                "            x2 = x1._xp.scalars[type(x2)][x1._data.dtype][x2]",
                 "        except (AttributeError, KeyError, TypeError):",
-            ]
-            indent = "    "
-        else:
-            indent = ""
-        if style:
-            lines += [
-                f"{indent}        pair = lift_operands({op}, x1, x2)",
-                f"{indent}        if pair is None:",
-                f"{indent}            return NotImplemented",
-                f"{indent}        x1, x2 = pair",
+                f"            {names} = lift_all({op}, {names})",
             ]
         else:
-            lines.append(f"{indent}        {names} = lift_all({op}, {names})")
+            lines.append(f"        {names} = lift_all({op}, {names})")
         lines.append(f"    xp = {required[0]}._xp")
         for x in required[1:]:
             lines += [
@@ -159,6 +151,29 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
     for x in optional:
         lines.append(f"    a_{x} = None if {x} is None else {x}._data")
     return lines
+
+
+def _unwrap_operands(op: str, style: str) -> list[str]:
+    """The arrays of an operator, whose own Tensor is x (`self`) and the other operand y."""
+    x, y = ("x2", "x1") if style == "reflected" else ("x1", "x2")
+    return [
+        f"    xp = {x}._xp",
+        f"    if type({y}) is Tensor:",
+        f"        if {y}._xp is not xp:",
+        f"            raise two_backends({op}, x1, x2)",
+        "    else:",
+        "        try:",
+        f"            {y} = xp.scalars[type({y})][{x}._data.dtype][{y}]",
+        "        except (KeyError, TypeError):",
+        f"            pair = lift_operands({op}, x1, x2)",
+        "            if pair is None:",
+        "                return NotImplemented",
+        "            x1, x2 = pair",
+        "            if x1._xp is not x2._xp:",
+        f"                raise two_backends({op}, x1, x2)",
+        "    a_x1 = x1._data",
+        "    a_x2 = x2._data",
+    ]
 
 
 def _call(made: Op, op: str) -> list[str]:

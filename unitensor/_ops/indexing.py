@@ -222,20 +222,30 @@ GETITEM = table["getitem"]
 
 def plain_key(x: Tensor, key: Any) -> Any:
     """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
-    if type(key) is tuple:
-        if list(map(type, key)).count(EllipsisType) > 1:
-            raise IndexError(
-                f"x[{', '.join(map(describe, key))}]: an index can only have a single ellipsis ('...')"
-            )
-        return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
-    return _plain_part(x, key)
+    if type(key) is not tuple:
+        return _plain_part(x, key)
+    for part in key:
+        kind = type(part)
+        if kind is not int and part is not None and not (kind is slice and _has_plain_bounds(part)):
+            break
+    else:
+        return key
+    if list(map(type, key)).count(EllipsisType) > 1:
+        raise IndexError(
+            f"x[{', '.join(map(describe, key))}]: an index can only have a single ellipsis ('...')"
+        )
+    return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
+
+
+def _has_plain_bounds(part: slice) -> bool:
+    return type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS
 
 
 def _plain_part(x: Tensor, part: Any) -> Any:
     if part is None or part is Ellipsis or type(part) is int or type(part) is bool:
         return part
     if type(part) is slice:
-        if type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS:
+        if _has_plain_bounds(part):
             return part
         return slice(*(None if b is None else operator.index(b) for b in (part.start, part.stop, part.step)))
     if isinstance(part, scope["Tensor"]):
