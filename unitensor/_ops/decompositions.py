@@ -131,9 +131,38 @@ def _half_lower(xp: Any, x: Any) -> Any:
 def _cholesky_rule(xp: Any, g: Any, out: Any, upper: Any) -> Any:
     if upper:
         g, out = adjoint(xp, g), adjoint(xp, out)
-    inner = _half_lower(xp, xp.matmul(xp.matrix_transpose(out), g))
-    half = xp.linalg.solve(xp.matrix_transpose(out), inner)
-    return hermitian(xp, _divide_right(xp, half, conj(xp, out)))
+    return conj(xp, _cholesky_pull(xp, conj(xp, g), out))
+
+
+def _cholesky_pull(xp: Any, g: Any, lower: Any) -> Any:
+    """By blocks, from the last to the first, with a fifth of the work of the formula for one block.
+
+    Source: Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
+    """
+    n = lower.shape[-1]
+    if n <= 64:
+        inner = _half_lower(xp, xp.matmul(adjoint(xp, lower), g))
+        return hermitian(xp, _divide_right(xp, xp.linalg.solve(adjoint(xp, lower), inner), lower))
+    m = n // 2
+    (own1, _, below, own2), (g1, _, g_below, g2) = (_blocks(xp, x, m) for x in (lower, g))
+    last = _cholesky_pull(xp, g2, own2)
+    cross = _divide_right(xp, xp.subtract(g_below, xp.multiply(xp.matmul(last, below), 2)), own1)
+    first = _cholesky_pull(xp, xp.subtract(g1, xp.matmul(adjoint(xp, cross), below)), own1)
+    cross = xp.divide(cross, 2)
+    top, bottom = [first, adjoint(xp, cross)], [cross, last]
+    return xp.concat([xp.concat(top, axis=-1), xp.concat(bottom, axis=-1)], axis=-2)
+
+
+def _blocks(xp: Any, x: Any, m: int) -> tuple[Any, Any, Any, Any]:
+    """The four blocks of each square matrix, of which the first has m rows."""
+    n = x.shape[-1]
+    top, bottom = _rows(xp, x, 0, m), _rows(xp, x, m, n)
+    return (
+        _columns(xp, top, 0, m),
+        _columns(xp, top, m, n),
+        _columns(xp, bottom, 0, m),
+        _columns(xp, bottom, m, n),
+    )
 
 
 def _cholesky_jvp(xp: Any, g: Any, out: Any, upper: Any) -> Any:
