@@ -15,6 +15,7 @@ from ._dtypes import is_inexact
 from ._errors import describe
 from ._forward import Level
 from ._graph import Dual, GradientError, enable_grad, frontier, new_seq
+from ._numpy_too import numpy_too
 from ._op import scope
 from ._trees import leaves, tree_map
 
@@ -141,7 +142,8 @@ def value_and_grad(
 
     f returns a Tensor of one element; with `has_aux` it returns (that, anything), and the
     function made returns ((value, anything), gradient). A gradient has the structure of its
-    argument. Complex arguments get the direction of steepest ascent, as in PyTorch.
+    argument. Complex arguments get the direction of steepest ascent, as in PyTorch. Called with NumPy
+    arrays, it gives NumPy's: `scipy.optimize.minimize(ut.value_and_grad(f), x0, jac=True)`.
 
     >>> import unitensor as ut
     >>> value, gradient = ut.value_and_grad(lambda x: (x * x).sum())(ut.asarray([1.0, 2.0]))
@@ -169,7 +171,7 @@ def value_and_grad(
         gradient = _as_trees(found, trees, argnums)
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
-    return transformed
+    return numpy_too(transformed)
 
 
 def grad(f: Callable[..., Any], argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -390,7 +392,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto")
         rows = iter(_forward_columns(flat, xs) if forward else _reverse_rows(ys, pull, xs))
         return tree_map(lambda _: _as_trees(next(rows), chosen, argnums), out[0])
 
-    return transformed
+    return numpy_too(transformed)
 
 
 def _reverse_rows(ys: list[Tensor], pull: Callable[..., Any], xs: list[Tensor]) -> list[list[Tensor]]:
@@ -462,7 +464,7 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
         return jvp(along, (point[argnums],), (direction,))[1]
 
-    return transformed
+    return numpy_too(transformed)
 
 
 def stop_gradient(x: Any) -> Any:
