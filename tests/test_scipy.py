@@ -10,6 +10,7 @@ import pytest
 import scipy.fft
 import scipy.interpolate
 import scipy.linalg
+import scipy.ndimage
 import scipy.signal
 import scipy.sparse.linalg
 
@@ -366,7 +367,113 @@ def interpolate_cases() -> list[Case]:
     return made
 
 
-CASES = interpolate_cases() + sparse_cases() + linalg_cases() + signal_cases() + fft_cases()
+def ndimage_cases() -> list[Case]:
+    x, image, w = normal(7), normal(5, 6), normal(4)
+    far = np.asarray([[-2.3, 0.3, 1.6, 3.9, 4.4, 8.7, 11.3], [0.2, -0.7, 4.6, 5.3, 2.2, 1.9, -9.6]])
+    near = np.asarray([[0.3, 1.6, 3.9, 2.7], [0.2, 4.6, 1.2, 3.4]])
+    modes = ("reflect", "constant", "nearest", "mirror", "wrap", "grid-mirror", "grid-constant", "grid-wrap")
+    made = []
+    for mode in modes:
+
+        def filtered(s: Any, x: Any, w: Any, m: str = mode) -> Any:
+            return s.ndimage.correlate1d(x, w, axis=0, mode=m, cval=0.7, origin=1)
+
+        def smooth(s: Any, x: Any, m: str = mode) -> Any:
+            return s.ndimage.gaussian_filter(x, [0.8, 2.3], mode=m, cval=0.7)
+
+        def coefficients(s: Any, x: Any, m: str = mode) -> Any:
+            return s.ndimage.spline_filter1d(x, 5, axis=0, mode=m)
+
+        made += [
+            Case(f"correlate1d-{mode}", filtered, (image, w), second=mode == "wrap"),
+            Case(f"gaussian_filter-{mode}", smooth, (image,), second=False),
+            Case(f"spline_filter1d-{mode}", coefficients, (image,), second=False),
+            Case(f"spline_filter1d-long-{mode}", coefficients, (normal(35),), second=False),
+        ]
+        for order in range(6):
+
+            def sampled(s: Any, x: Any, at: Any, m: str = mode, n: int = order) -> Any:
+                return s.ndimage.map_coordinates(x, at, order=n, mode=m, cval=0.7)
+
+            made.append(Case(f"map_coordinates-{mode}-{order}", sampled, (image, far), second=order == 3))
+    turn = np.asarray([[0.9, -0.3], [0.2, 1.1]])
+    made += [
+        Case("convolve1d-even", lambda s, x, w: s.ndimage.convolve1d(x, w), (x, w)),
+        Case("convolve1d-odd", lambda s, x, w: s.ndimage.convolve1d(x, w, origin=-1), (x, w[:3]), False),
+        Case(
+            "correlate-nd",
+            lambda s, x, w: s.ndimage.correlate(x, w, mode="mirror", origin=[1, 0]),
+            (image, normal(3, 2)),
+        ),
+        Case(
+            "convolve-nd",
+            lambda s, x, w: s.ndimage.convolve(x, w, mode="constant", cval=1.0),
+            (image, normal(3, 2)),
+            False,
+        ),
+        Case("uniform_filter1d", lambda s, x: s.ndimage.uniform_filter1d(x, 3), (image,)),
+        Case(
+            "gaussian_filter1d-2", lambda s, x: s.ndimage.gaussian_filter1d(x, 1.3, order=2, axis=0), (image,)
+        ),
+        Case(
+            "gaussian_filter-orders",
+            lambda s, x: s.ndimage.gaussian_filter(x, 1.3, order=[1, 3], radius=4),
+            (image,),
+            False,
+        ),
+        Case(
+            "gaussian_filter-axes",
+            lambda s, x: s.ndimage.gaussian_filter(x, 1.3, axes=[1]),
+            (normal(5, 6, dtype="complex128"),),
+            False,
+        ),
+        Case(
+            "map_coordinates-complex",
+            lambda s, x, at: s.ndimage.map_coordinates(x, at),
+            (normal(5, 6, dtype="complex128"), near),
+            False,
+        ),
+        Case(
+            "map_coordinates-raw",
+            lambda s, x, at: s.ndimage.map_coordinates(x, at, prefilter=False),
+            (image, near),
+            False,
+        ),
+        Case(
+            "map_coordinates-3d",
+            lambda s, x, at: s.ndimage.map_coordinates(x, at, order=2),
+            (normal(3, 3, 3), near[[0, 0, 1]] / 4),
+            False,
+        ),
+        Case(
+            "map_coordinates-short",
+            lambda s, x, at: s.ndimage.map_coordinates(x, at, mode="mirror"),
+            (image[:2, :1], near),
+            False,
+        ),
+        Case(
+            "affine",
+            lambda s, x, m, o: s.ndimage.affine_transform(x, m, o),
+            (image, turn, np.asarray([0.37, 0.43])),
+        ),
+        Case(
+            "affine-shape",
+            lambda s, x, m: s.ndimage.affine_transform(x, m, output_shape=(3, 7), order=1),
+            (image, np.asarray([0.7, 1.3])),
+            False,
+        ),
+        Case(
+            "affine-2x3",
+            lambda s, x, m: s.ndimage.affine_transform(x, m, mode="nearest"),
+            (image, np.concatenate([turn, [[0.1], [0.2]]], 1)),
+            False,
+        ),
+        Case("spline_filter", lambda s, x: s.ndimage.spline_filter(x, 4), (image,)),
+    ]
+    return made
+
+
+CASES = ndimage_cases() + interpolate_cases() + sparse_cases() + linalg_cases() + signal_cases() + fft_cases()
 ENGINES = ("numpy", "jax", "torch")
 
 
