@@ -230,21 +230,25 @@ from ._transforms import (
 
 if _CHECKING:
     from . import data as data, nn as nn, optim as optim, random as random, special as special
+    from ._files import load as load, save as save
 
 #: Imported at first use, so that `import unitensor` stays light.
 _LAZY = ("data", "nn", "optim", "random", "special")
+_FILES = ("load", "save")
 
 
 def __getattr__(name: str) -> _Any:
-    if name not in _LAZY:
+    if name not in _LAZY and name not in _FILES:
         raise AttributeError(f"module 'unitensor' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in _FILES:
+        return getattr(import_module("unitensor._files"), name)
     return import_module(f"unitensor.{name}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_LAZY]
+    return [*globals(), *_LAZY, *_FILES]
 
 
 newaxis = None
