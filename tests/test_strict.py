@@ -155,6 +155,8 @@ def test_every_rule(capsys: pytest.CaptureFixture[str], record_property: Any) ->
                 except Exception as error:
                     wrong.append(f"{made.path} of {dtype}: {_first(error)}")
     every = {(made.path, i) for made in table.values() for i, rule in enumerate(made.rules) if rule}
+    # A rule that says that there is no derivative, by an error.
+    every -= {(p, i) for p, i in every if table[p].rules[i].formula.__name__ == "refuses"}
     wrong += [f"{path}: the rule of input {i} did not run" for path, i in sorted(every - ran)]
     assert not wrong, "\n" + "\n".join(wrong)
     record_property("rules", len(ran))

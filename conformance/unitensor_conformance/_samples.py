@@ -247,14 +247,28 @@ SPECIAL: dict[str, list[Arguments]] = {
 
 
 POSITIVE = Array((2, 3), 0.4, 3.0)
+SHARES = Array((2, 3), 0.2, 0.8)
+COUNTS = Array((3,), 1.2, 1.8)
 SPECIAL |= {
     "special.bessel_ie": [{"x": M(2, 3), "n": n} for n in (2, 3)],
     "special.bessel_j": [{"x": M(2, 3), "n": n} for n in (2, 3)],
     "special.betainc_slope": [
-        {"a": POSITIVE, "b": POSITIVE, "x": Array((3,), 0.1, 0.9), "n": n, "m": m}
-        for n, m in ((1, 0), (0, 1), (1, 1))
+        {"a": POSITIVE, "b": POSITIVE, "x": Array((3,), 0.1, 0.9), "n": n, "k": k}
+        for n, k in ((1, 0), (0, 1), (1, 1))
     ],
     "special.gammainc_slope": [{"a": POSITIVE, "x": Array((3,), 0.4, 3.0), "n": n} for n in (1, 2)],
+    "special.bdtr": [{"k": COUNTS, "n": 5, "p": SHARES}],
+    "special.bdtrc": [{"k": COUNTS, "n": 5, "p": SHARES}],
+    "special.bdtri": [{"k": 2, "n": 5, "y": SHARES}],
+    "special.expn": [{"n": n, "x": POSITIVE} for n in (1, 2, 0)],
+    "special.hyp1f1": [{"a": 0.5, "b": 2.5, "x": M(2, 3)}],
+    "special.lpmv": [{"m": m, "v": 2.5, "x": Array((2, 3), -0.9, 0.9)} for m in (0, 1)],
+    "special.multigammaln": [{"x": Array((2, 3), 1.2, 4.0), "d": d} for d in (3, 1)],
+    "special.nbdtr": [{"k": 2, "n": 5, "p": SHARES}],
+    "special.nbdtrc": [{"k": 2, "n": 5, "p": SHARES}],
+    "special.nbdtri": [{"k": 2, "n": 5, "y": SHARES}],
+    "special.pdtri": [{"k": 2, "p": SHARES}],
+    "special.yn": [{"n": n, "x": POSITIVE} for n in (2, 0, 1)],
     "special.polygamma": [{"n": n, "x": POSITIVE} for n in (0, 1, 2)],
 }
 

@@ -19,6 +19,10 @@ from .._op import op
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+#: Functions of a number of trials, in which SciPy takes integers alone.
+OF_TRIALS = ("bdtr", "bdtrc", "bdtri")
+
+
 @cache
 def scipy_special(name: str) -> Any:
     """A function of scipy.special, which is imported when a first one is needed.
@@ -32,7 +36,10 @@ def scipy_special(name: str) -> Any:
             f"special.{name} is computed by SciPy here, which is not installed: pip install unitensor[scipy]"
         ) from error
     found = getattr(scipy.special, name)
-    return getattr(found, "__wrapped__", found)
+    kernel = getattr(found, "__wrapped__", found)
+    if name in OF_TRIALS:
+        return lambda k, n, p: kernel(k, np.asarray(n).astype(np.intp), p)
+    return kernel
 
 
 def host(kernel: str) -> Callable[..., Any]:

@@ -130,8 +130,8 @@ def cosm1(x: Tensor, /) -> Tensor:
     """cos(x) - 1, exact for small x.
 
     >>> import unitensor as ut
-    >>> ut.special.cosm1(ut.asarray([1e-10])).tolist()
-    [-5e-21]
+    >>> ut.special.cosm1(ut.asarray([0.0, 2.0**-30])).tolist()
+    [0.0, -4.336808689942018e-19]
     """
 
 
@@ -162,8 +162,8 @@ def boxcox(x: Operand, power: Operand, /) -> Tensor:
     """(x**power - 1) / power, log(x) where the power is 0.
 
     >>> import unitensor as ut
-    >>> ut.special.boxcox(ut.asarray([1.0, 3.0]), 2.0).tolist()
-    [0.0, 4.0]
+    >>> ut.special.boxcox(ut.asarray([1.0, ut.e]), 0.0).tolist()
+    [0.0, 1.0]
     """
 
 
@@ -181,8 +181,8 @@ def boxcox1p(x: Operand, power: Operand, /) -> Tensor:
     """boxcox(1 + x, power), exact for small x.
 
     >>> import unitensor as ut
-    >>> ut.special.boxcox1p(ut.asarray([0.0, 2.0]), 2.0).tolist()
-    [0.0, 4.0]
+    >>> ut.special.boxcox1p(ut.asarray([0.0, 1e-20]), 0.0).tolist()
+    [0.0, 1e-20]
     """
 
 
@@ -216,8 +216,8 @@ def inv_boxcox(y: Operand, power: Operand, /) -> Tensor:
     """The x for which boxcox(x, power) is y.
 
     >>> import unitensor as ut
-    >>> ut.special.inv_boxcox(ut.asarray([0.0, 4.0]), 2.0).tolist()
-    [1.0, 3.0]
+    >>> ut.special.inv_boxcox(ut.asarray([0.0, 1.0]), 0.0).tolist()
+    [1.0, 2.718281828459045]
     """
 
 
@@ -239,6 +239,6 @@ def inv_boxcox1p(y: Operand, power: Operand, /) -> Tensor:
     """The x for which boxcox1p(x, power) is y.
 
     >>> import unitensor as ut
-    >>> ut.special.inv_boxcox1p(ut.asarray([0.0, 4.0]), 2.0).tolist()
-    [0.0, 2.0]
+    >>> ut.special.inv_boxcox1p(ut.asarray([0.0, 1e-20]), 0.0).tolist()
+    [0.0, 1e-20]
     """

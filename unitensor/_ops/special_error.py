@@ -98,8 +98,8 @@ def erfcinv(x: Tensor, /) -> Tensor:
     """The inverse of erfc, from [0, 2].
 
     >>> import unitensor as ut
-    >>> ut.special.erfcinv(ut.asarray([1.0, 0.0])).tolist()
-    [0.0, inf]
+    >>> ut.special.erfcinv(ut.asarray([2.0, 0.0])).tolist()
+    [-inf, inf]
     """
 
 
@@ -151,6 +151,6 @@ def log_ndtr(x: Tensor, /) -> Tensor:
     """log(ndtr(x)), exact where ndtr(x) is nearly 0 or 1. Far to the left the slope is -x.
 
     >>> import unitensor as ut
-    >>> ut.special.log_ndtr(ut.asarray([ut.inf, -1e200])).tolist()
-    [0.0, -inf]
+    >>> ut.special.log_ndtr(ut.asarray([0.0, -ut.inf])).tolist()
+    [-0.6931471805599453, -inf]
     """

@@ -138,7 +138,7 @@ def polygamma(n: Operand, x: Operand, /) -> Tensor:
 
     >>> import unitensor as ut
     >>> ut.special.polygamma(1, ut.asarray([1.0])).tolist()
-    [1.6449340668482264]
+    [1.6449340668482266]
     """
 
 
@@ -189,20 +189,20 @@ def beta(a: Operand, b: Operand, /) -> Tensor:
 
 
 @special(
-    inputs=("x", "m"),
+    inputs=("x", "n"),
     grad={
-        "x": lambda xp, g, x, m, out: xp.multiply(
+        "x": lambda xp, g, x, n, out: xp.multiply(
             g,
-            xp.multiply(out, xp.subtract(xp.special.digamma(xp.add(x, m)), xp.special.digamma(x))),
+            xp.multiply(out, xp.subtract(xp.special.digamma(xp.add(x, n)), xp.special.digamma(x))),
         ),
-        "m": lambda xp, g, x, m, out: xp.multiply(g, xp.multiply(out, xp.special.digamma(xp.add(x, m)))),
+        "n": lambda xp, g, x, n, out: xp.multiply(g, xp.multiply(out, xp.special.digamma(xp.add(x, n)))),
     },
     fallback=host("poch"),
     domain=(POSITIVE, POSITIVE),
     notes="the poles: not finite",
 )
-def poch(x: Operand, m: Operand, /) -> Tensor:
-    """The rising factorial gamma(x + m) / gamma(x).
+def poch(x: Operand, n: Operand, /) -> Tensor:
+    """The rising factorial gamma(x + n) / gamma(x).
 
     >>> import unitensor as ut
     >>> ut.special.poch(ut.asarray([2.0]), 3.0).tolist()
@@ -236,7 +236,7 @@ def binom(n: Operand, k: Operand, /) -> Tensor:
     """
 
 
-def _zeta_slope(xp: Any, x: Any, q: Any) -> Any:
+def zeta_slope(xp: Any, x: Any, q: Any) -> Any:
     """The derivative of Hurwitz' zeta in x > 1, by the formula of Euler and Maclaurin."""
     q = xp.ones_like(x) if q is None else q
     total = xp.zeros_like(xp.add(x, q))
@@ -281,7 +281,7 @@ EULER_MACLAURIN = [
 @special(
     inputs=("x", "q"),
     grad={
-        "x": lambda xp, g, x, q: xp.multiply(g, _zeta_slope(xp, x, q)),
+        "x": lambda xp, g, x, q: xp.multiply(g, zeta_slope(xp, x, q)),
         "q": lambda xp, g, x, q: xp.negative(
             xp.multiply(g, xp.multiply(x, xp.special.zeta(xp.add(x, 1), q)))
         ),

@@ -198,7 +198,7 @@ def gammaincc(a: Operand, x: Operand, /) -> Tensor:
 
     >>> import unitensor as ut
     >>> ut.special.gammaincc(ut.asarray([1.0]), ut.asarray([0.0, 1.0])).tolist()
-    [1.0, 0.36787944117144233]
+    [1.0, 0.36787944117144245]
     """
 
 
@@ -255,7 +255,7 @@ def _beta_bell(xp: Any, a: Any, b: Any, logs: tuple[Any, Any], n: int, m: int) -
     return term(n, m)
 
 
-def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, m: int) -> Any:
+def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, k: int) -> Any:
     kept = a.dtype if a.dtype == b.dtype == x.dtype else None
     a, b, x = widened(xp, a, b, x)
     edge = xp.logical_or(xp.equal(x, 0), xp.equal(x, 1))
@@ -278,7 +278,7 @@ def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, m: int) -> Any
         logs = (xp.special.log_expit(u), xp.special.log_expit(xp.negative(u)))
         power = xp.add(xp.multiply(a, logs[0]), xp.multiply(b, logs[1]))
         density = xp.exp(xp.subtract(power, scale))
-        return xp.multiply(density, _beta_bell(xp, a, b, logs, n, m))
+        return xp.multiply(density, _beta_bell(xp, a, b, logs, n, k))
 
     total = integral(xp, xp.where(left, behind, ahead), integrand)
     total = xp.where(edge, zero, xp.where(left, total, xp.negative(total)))
@@ -288,26 +288,26 @@ def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, m: int) -> Any
 @special(
     inputs=("a", "b", "x"),
     grad={
-        "a": lambda xp, g, a, b, x, n, m: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=n + 1, m=m)),
-        "b": lambda xp, g, a, b, x, n, m: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=n, m=m + 1)),
-        "x": lambda xp, g, a, b, x, n, m: xp.multiply(
+        "a": lambda xp, g, a, b, x, n, k: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=n + 1, k=k)),
+        "b": lambda xp, g, a, b, x, n, k: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=n, k=k + 1)),
+        "x": lambda xp, g, a, b, x, n, k: xp.multiply(
             xp.multiply(g, beta_density(xp, a, b, x)),
-            _beta_bell(xp, a, b, (xp.log(x), xp.log1p(xp.negative(x))), n, m),
+            _beta_bell(xp, a, b, (xp.log(x), xp.log1p(xp.negative(x))), n, k),
         ),
     },
     fallback=_betainc_slope,
     public=False,
     domain=(POSITIVE, POSITIVE, (0.1, 0.9)),
 )
-def betainc_slope(a: Tensor, b: Tensor, x: Tensor, /, *, n: int, m: int) -> Tensor:
-    """The derivative of betainc, n times in a and m times in b."""
+def betainc_slope(a: Tensor, b: Tensor, x: Tensor, /, *, n: int, k: int) -> Tensor:
+    """The derivative of betainc, n times in a and k times in b."""
 
 
 @special(
     inputs=("a", "b", "x"),
     grad={
-        "a": lambda xp, g, a, b, x: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=1, m=0)),
-        "b": lambda xp, g, a, b, x: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=0, m=1)),
+        "a": lambda xp, g, a, b, x: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=1, k=0)),
+        "b": lambda xp, g, a, b, x: xp.multiply(g, xp.special.betainc_slope(a, b, x, n=0, k=1)),
         "x": lambda xp, g, a, b, x: xp.multiply(g, beta_density(xp, a, b, x)),
     },
     fallback=host("betainc"),
@@ -325,8 +325,8 @@ def betainc(a: Operand, b: Operand, x: Operand, /) -> Tensor:
 @special(
     inputs=("a", "b", "x"),
     grad={
-        "a": lambda xp, g, a, b, x: xp.negative(xp.multiply(g, xp.special.betainc_slope(a, b, x, n=1, m=0))),
-        "b": lambda xp, g, a, b, x: xp.negative(xp.multiply(g, xp.special.betainc_slope(a, b, x, n=0, m=1))),
+        "a": lambda xp, g, a, b, x: xp.negative(xp.multiply(g, xp.special.betainc_slope(a, b, x, n=1, k=0))),
+        "b": lambda xp, g, a, b, x: xp.negative(xp.multiply(g, xp.special.betainc_slope(a, b, x, n=0, k=1))),
         "x": lambda xp, g, a, b, x: xp.negative(xp.multiply(g, beta_density(xp, a, b, x))),
     },
     fallback=host("betaincc"),
@@ -390,10 +390,10 @@ def gammainccinv(a: Operand, p: Operand, /) -> Tensor:
     inputs=("a", "b", "p"),
     grad={
         "a": lambda xp, g, a, b, out: _quotient(
-            xp, g, xp.special.betainc_slope(a, b, out, n=1, m=0), beta_density(xp, a, b, out)
+            xp, g, xp.special.betainc_slope(a, b, out, n=1, k=0), beta_density(xp, a, b, out)
         ),
         "b": lambda xp, g, a, b, out: _quotient(
-            xp, g, xp.special.betainc_slope(a, b, out, n=0, m=1), beta_density(xp, a, b, out)
+            xp, g, xp.special.betainc_slope(a, b, out, n=0, k=1), beta_density(xp, a, b, out)
         ),
         "p": lambda xp, g, a, b, out: xp.divide(g, beta_density(xp, a, b, out)),
     },
@@ -413,10 +413,10 @@ def betaincinv(a: Operand, b: Operand, p: Operand, /) -> Tensor:
     inputs=("a", "b", "p"),
     grad={
         "a": lambda xp, g, a, b, out: _quotient(
-            xp, g, xp.special.betainc_slope(a, b, out, n=1, m=0), beta_density(xp, a, b, out)
+            xp, g, xp.special.betainc_slope(a, b, out, n=1, k=0), beta_density(xp, a, b, out)
         ),
         "b": lambda xp, g, a, b, out: _quotient(
-            xp, g, xp.special.betainc_slope(a, b, out, n=0, m=1), beta_density(xp, a, b, out)
+            xp, g, xp.special.betainc_slope(a, b, out, n=0, k=1), beta_density(xp, a, b, out)
         ),
         "p": lambda xp, g, a, b, out: xp.negative(xp.divide(g, beta_density(xp, a, b, out))),
     },

@@ -168,8 +168,8 @@ def entr(x: Tensor, /) -> Tensor:
     """-x * log(x), what a probability adds to an entropy: 0 at 0, and -infinity below.
 
     >>> import unitensor as ut
-    >>> ut.special.entr(ut.asarray([0.0, 1.0, -1.0])).tolist()
-    [0.0, 0.0, -inf]
+    >>> ut.special.entr(ut.asarray([0.0, 1 / ut.e, -1.0])).tolist()
+    [0.0, 0.36787944117144233, -inf]
     """
 
 
