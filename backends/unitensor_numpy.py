@@ -131,7 +131,6 @@ class NumpyBackend(Special, Backend):
     empty_like = staticmethod(bare(np.empty_like))
     full_like = staticmethod(bare(np.full_like))
     matmul = staticmethod(np.matmul)
-    sign = staticmethod(np.sign)
     ceil = staticmethod(np.ceil)
     floor = staticmethod(np.floor)
     trunc = staticmethod(np.trunc)
@@ -328,6 +327,11 @@ class NumpyBackend(Special, Backend):
             far = np.asarray(np.exp(x))
             far.real -= 1.0
         return np.where(finite, near, far)
+
+    def sign(self, x: Any, /) -> Any:
+        """Mended: of infinity + NaN j NumPy gives 1, not NaN."""
+        out = np.sign(x)
+        return np.where(np.isnan(x), np.nan * (1 + 1j), out).astype(x.dtype) if x.dtype.kind == "c" else out
 
     def log1p(self, x: Any, /) -> Any:
         """Mended: of small complex numbers NumPy loses the digits that log1p is there to keep."""

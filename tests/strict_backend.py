@@ -108,7 +108,10 @@ class StrictBackend(Backend):
         )
         super().__init__()
 
-    asarray = on_second("asarray")
+    def asarray(self, obj: Any, /, *, device: Any = None, **options: Any) -> Any:
+        home = obj.device if isinstance(obj, self.array_types) else SECOND
+        return strict.asarray(obj, device=home if device is None else device, **options)
+
     zeros = on_second("zeros")
     ones = on_second("ones")
     empty = on_second("empty")

@@ -111,12 +111,12 @@ def tolerance(made: Op, expected: Any, scale: float) -> tuple[float, float]:
 
 
 #: Functions that choose among equals.
-CHOOSING = frozenset({"maximum", "minimum", "clip"})
+CHOOSING = frozenset({"maximum", "minimum", "clip", "relu"})
 
 
 def signs_count(made: Op) -> bool:
     """Whether the sign of a zero is determined: not of sums, nor which of 0 and -0 is larger or first."""
-    return chapter_of(made) not in ADDING | {"sorting", "sets"} and made.name not in CHOOSING
+    return chapter_of(made) not in ADDING | {"sorting", "sets", "special"} and made.name not in CHOOSING
 
 
 def difference(expected: Any, got: Any, rtol: float, atol: float, *, signed: bool = True) -> str:
