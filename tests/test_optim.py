@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -216,3 +217,34 @@ def test_a_step_computes_gradients_by_a_closure() -> None:
     assert o.step(closure_of(w, o, lambda w: ut.sum(w * w))).item() == 13.0
     assert w.tolist() == [0.0, 0.0]
     assert o.step() is None
+
+
+STEPPED: dict[str, tuple[Callable[[Any], optim.Optimizer], float]] = {
+    "sgd": (lambda p: optim.SGD(p, lr=0.1), 1.0),
+    "momentum": (lambda p: optim.SGD(p, lr=0.1, momentum=0.9), 1.0),
+    "nesterov": (lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1), 2.0),
+    "adam": (lambda p: optim.Adam(p, weight_decay=0.1), 2.0),
+    "adamw": (lambda p: optim.AdamW(p), 2.0),
+    "rmsprop": (lambda p: optim.RMSprop(p), 2.0),
+    "rmsprop all": (lambda p: optim.RMSprop(p, momentum=0.9, centered=True), 2.0),
+    "adagrad": (lambda p: optim.Adagrad(p), 2.0),
+}
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_a_step_needs_little_memory_beside_what_is_remembered(name: str) -> None:
+    make, most = STEPPED[name]
+    n = 100_000
+    params = [ut.ones(n).requires_grad_() for _ in range(4)]
+    o = make(params)
+    for p in params:
+        p.grad = ut.ones(n)
+    o.step()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    o.step()
+    after, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    size = params[0].nbytes
+    assert peak - before < (most + 0.1) * size
+    assert after - before < 0.1 * size

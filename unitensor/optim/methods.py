@@ -13,7 +13,11 @@ T = ut.Tensor
 
 
 def _decayed(p: T, g: T, group: Group) -> T:
-    return g + group["weight_decay"] * p if group["weight_decay"] else g
+    if not group["weight_decay"]:
+        return g
+    decayed = group["weight_decay"] * p
+    decayed += g
+    return decayed  # type: ignore[no-any-return]  # options are untyped
 
 
 class SGD(Optimizer):
@@ -64,7 +68,12 @@ class SGD(Optimizer):
             else:
                 velocity = g.clone()
             state["velocity"] = velocity
-            g = g + momentum * velocity if group["nesterov"] else velocity
+            if not group["nesterov"]:
+                g = velocity
+            else:
+                ahead = momentum * velocity
+                ahead += g
+                g = ahead
         p -= group["lr"] * g
 
 
@@ -110,6 +119,7 @@ class Adam(Optimizer):
         mean += g
         square *= second
         square += ut.square(g)
+        del g  # with weight decay it is memory of its own
         factor = math.sqrt((1 - second ** state["step"]) / (1 - second))
         change = ut.sqrt(square)
         change += group["eps"] * factor
@@ -168,7 +178,10 @@ class RMSprop(Optimizer):
             state.update({name: ut.zeros_like(p.detach()) for name in names})
         square = state["square"]
         square *= alpha
-        square += (1 - alpha) * ut.square(g)
+        squared = ut.square(g)
+        squared *= 1 - alpha
+        square += squared
+        del squared
         if group["centered"]:
             mean = state["mean"]
             mean *= alpha
@@ -183,7 +196,9 @@ class RMSprop(Optimizer):
             velocity += g / size
             p -= group["lr"] * velocity
         else:
-            p -= group["lr"] * g / size
+            change = g / size
+            change *= group["lr"]
+            p -= change
 
 
 class Adagrad(Optimizer):
@@ -217,4 +232,8 @@ class Adagrad(Optimizer):
         total += ut.square(g)
         rate = group["lr"] / (1 + state["step"] * group["lr_decay"])
         state["step"] += 1
-        p -= rate * g / (ut.sqrt(total) + group["eps"])
+        size = ut.sqrt(total)
+        size += group["eps"]
+        change = g / size
+        change *= rate
+        p -= change
