@@ -90,7 +90,6 @@ def _beside(plain: Any, call: Any) -> Any:
     return call
 
 
-@jax.jit
 def _float_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     """The quotient with the standard's special cases, and the remainder with the sign of x2."""
     x1, x2 = jnp.broadcast_arrays(x1, x2)
@@ -104,6 +103,11 @@ def _float_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     exact = x1 / x2
     whole = jnp.where(quotient == 0, jnp.copysign(jnp.zeros_like(exact), exact), whole)
     return jnp.where(jnp.isinf(x1) | jnp.isinf(x2) | (x2 == 0), exact, whole), rest
+
+
+# One program each, in which XLA leaves out what the other one wants.
+_float_quotient = jax.jit(lambda x1, x2: _float_divmod(x1, x2)[0])
+_float_rest = jax.jit(lambda x1, x2: _float_divmod(x1, x2)[1])
 
 
 @jax.jit
@@ -298,11 +302,11 @@ class JaxBackend(Special, Functions, LinearAlgebra, Backend):
 
     def floor_divide(self, x1: Any, x2: Any, /) -> Any:
         """Mended: JAX follows Python at infinities, and divides integers by zero in its own way."""
-        return _float_divmod(x1, x2)[0] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[0]
+        return _float_quotient(x1, x2) if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[0]
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
         """Mended: JAX differs at infinities and signed zeros, and for integers at zero."""
-        return _float_divmod(x1, x2)[1] if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[1]
+        return _float_rest(x1, x2) if x1.dtype.kind in "fV" else _int_divmod(x1, x2)[1]
 
     def divide(self, x1: Any, x2: Any, /) -> Any:
         """Mended: XLA's complex quotient overflows, and is NaN at infinities."""
