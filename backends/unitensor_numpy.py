@@ -225,7 +225,7 @@ class NumpyBackend(Special, Backend):
         """Chosen bit by bit, too, whatever the mask's pattern."""
         bits = _BITS.get(x.dtype)
         odd = bits is None or x.shape != mask.shape or mask.dtype.kind != "b"
-        if odd or x.size < 1024 or not x.flags.c_contiguous:
+        if odd or x.size < 1024:
             return choose(mask, x, x.dtype.type(0))
         signs = mask.view(np.int8)
         out = np.negative(signs).astype(bits)  # all bits where it holds

@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal
 
 import unitensor as ut
+from unitensor import special
 from unitensor._ops.selection import relu as relu
 from unitensor.random import Generator, default_generator
 
@@ -71,14 +72,12 @@ def softmax(x: T, axis: int = -1) -> T:
     >>> f.softmax(ut.asarray([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
-    e = ut.exp(x - ut.max(x.detach(), axis=axis, keepdims=True))
-    return e / ut.sum(e, axis=axis, keepdims=True)
+    return special.softmax(x, axis=axis)
 
 
 def log_softmax(x: T, axis: int = -1) -> T:
     """log(softmax(x)), exact where the softmax is 0."""
-    shifted = x - ut.max(x.detach(), axis=axis, keepdims=True)
-    return shifted - ut.log(ut.sum(ut.exp(shifted), axis=axis, keepdims=True))
+    return special.log_softmax(x, axis=axis)
 
 
 def glu(x: T, axis: int = -1) -> T:
