@@ -67,23 +67,29 @@ def epochs(flat: bool) -> dict[str, Run]:
 
     found: dict[str, Run] = {"unitensor": in_unitensor}
     if torch := peer("torch"):
-        other = layers(torch.nn, flat)
-        other.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
-        optimizer = torch.optim.Adam(other.parameters(), fused=True)
-        theirs = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in data]
-
-        def in_torch() -> Any:
-            losses = []
-            for x, y in theirs:
-                optimizer.zero_grad()
-                loss = torch.nn.functional.cross_entropy(other(x), y)
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-            return np.array(losses)
-
-        found["torch"] = in_torch
+        found["torch"] = in_torch(torch, flat, start, data)
+        found["torch, fused Adam"] = in_torch(torch, flat, start, data, fused=True)
     return found
+
+
+def in_torch(torch: Any, flat: bool, start: Any, data: Any, **options: Any) -> Run:
+    """The same with PyTorch's layers and its Adam."""
+    net = layers(torch.nn, flat)
+    net.load_state_dict({name: torch.tensor(value) for name, value in start.items()})
+    adam = torch.optim.Adam(net.parameters(), **options)
+    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in data]
+
+    def run() -> Any:
+        losses = []
+        for x, y in batches:
+            adam.zero_grad()
+            loss = torch.nn.functional.cross_entropy(net(x), y)
+            loss.backward()
+            adam.step()
+            losses.append(loss.item())
+        return np.array(losses)
+
+    return run
 
 
 race("epoch of the digits, MLP", ratio={"torch": 1.0}, rtol=1e-4)(lambda: epochs(flat=True))
