@@ -26,8 +26,11 @@ except ModuleNotFoundError as error:
 if TYPE_CHECKING:
     from unitensor.scipy import (
         fft as fft,
+        integrate as integrate,
         interpolate as interpolate,
         linalg as linalg,
+        ndimage as ndimage,
+        optimize as optimize,
         signal as signal,
         sparse as sparse,
     )

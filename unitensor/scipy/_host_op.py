@@ -15,7 +15,7 @@ import numpy as np
 
 from .._backward import namespace_of
 from .._errors import describe
-from .._graph import GradientError, record, wrap_outputs
+from .._graph import Dual, GradientError, is_grad_enabled, record, wrap_outputs
 from .._host import on_host
 from .._op import Op, scope
 
@@ -59,7 +59,7 @@ class HostOp(Op):
             raise kind(f"{self.path}({given}): {error}") from error
         nodes = tuple(None if t is None else t._node for t in tensors)
         for x, node, rule in zip(self.inputs, nodes, self.rules):
-            if node is not None and rule is None:
+            if node is not None and rule is None and (is_grad_enabled() or type(node) is Dual):
                 raise GradientError(f"{self.path}: there is no gradient in {x}; pass {x}.detach()")
         env = {**dict(zip(self.inputs, raw)), **options}
         if self.outputs is not None:
@@ -156,6 +156,11 @@ def lift(name: str, *values: Any) -> tuple[Any, ...]:
             except TypeError as error:
                 raise TypeError(f"{name}: expected a Tensor, got {describe(value)}: {error}") from None
     return tuple(lifted)
+
+
+def tracked(x: Tensor) -> bool:
+    """Whether a gradient of x is asked for here; forward mode asks also inside `no_grad`."""
+    return x._node is not None and (is_grad_enabled() or type(x._node) is Dual)
 
 
 def on_cpu(xp: Any, a: Any) -> bool:
