@@ -15,9 +15,6 @@ import torch
 from unitensor._op import table
 from unitensor._ops.special_common import host
 
-_gammainc = host("gammainc")
-_gammaincc = host("gammaincc")
-
 
 def _kernel(f: Callable[..., Any]) -> Any:
     """A function of torch's; half precision is computed in float32."""
@@ -37,6 +34,17 @@ def _composed(name: str) -> Any:
         return table[f"special.{name}"].fallback(self.namespace, *args, **options)  # type: ignore[misc]  # has one
 
     call.how = "composed"  # type: ignore[attr-defined]  # what docs/make_tables.py shows
+    return call
+
+
+def _by_scipy(name: str) -> Any:
+    """SciPy's function, in place of torch's own."""
+    compute = host(name)
+
+    def call(self: Any, *args: Any) -> Any:
+        return compute(self.namespace, *args)
+
+    call.how = "host"  # type: ignore[attr-defined]  # likewise
     return call
 
 
@@ -67,7 +75,7 @@ class Special:
     special_ndtri = _kernel(torch.special.ndtri)
     special_log_ndtr = _kernel(torch.special.log_ndtr)
     special_expit = _kernel(torch.sigmoid)
-    special_log_expit = _kernel(lambda x: -torch.abs(torch.nn.functional.logsigmoid(x)))  # -0.0, not 0.0
+    special_log_expit = _composed("log_expit")  # torch's starts threads for ten numbers
     special_gammaln = _kernel(lambda x: torch.where(x == -math.inf, x, torch.lgamma(x)))
     special_digamma = _kernel(torch.digamma)
     special_xlogy = _kernel(torch.xlogy)
@@ -85,6 +93,9 @@ class Special:
     special_k0e = _kernel(torch.special.scaled_modified_bessel_k0)
     special_k1e = _kernel(torch.special.scaled_modified_bessel_k1)
 
+    special_gammainc = _by_scipy("gammainc")
+    special_gammaincc = _by_scipy("gammaincc")
+    special_multigammaln = _composed("multigammaln")
     special_logit = _composed("logit")  # torch's loses digits near 1/2
     special_polygamma = _composed("polygamma")
     special_logsumexp = _composed("logsumexp")
@@ -96,15 +107,3 @@ class Special:
         if q is None or x.dtype.itemsize == 2:
             return host("zeta")(self.namespace, x, q)
         return torch.where((q == math.inf) & (x > 1), 0.0, torch.special.zeta(x, q))
-
-    def special_gammainc(self: Any, a: Any, x: Any, /) -> Any:
-        """Mended: torch has nine digits where a and x are large and near each other, and forgets NaN."""
-        if a.dtype is not torch.float32:
-            return _gammainc(self.namespace, a, x)
-        return torch.where(torch.isnan(a) | torch.isnan(x), math.nan, torch.special.gammainc(a, x))
-
-    def special_gammaincc(self: Any, a: Any, x: Any, /) -> Any:
-        """Mended: torch has nine digits where a and x are large and near each other, and forgets NaN."""
-        if a.dtype is not torch.float32:
-            return _gammaincc(self.namespace, a, x)
-        return torch.where(torch.isnan(a) | torch.isnan(x), math.nan, torch.special.gammaincc(a, x))

@@ -182,7 +182,7 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
     kind: type[Exception] = next((k for k in _KEPT if isinstance(error, k)), ValueError)
     if isinstance(error, np.linalg.LinAlgError) or type(error).__name__.endswith("LinAlgError"):
         kind = np.linalg.LinAlgError
-    elif isinstance(error, MemoryError):
+    elif isinstance(error, (MemoryError, ImportError)):
         return error
     return kind(f"{op.path}({given}): {text}")
 

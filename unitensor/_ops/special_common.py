@@ -14,7 +14,7 @@ import numpy as np
 
 from .._graph import GradientError
 from .._host import on_host
-from .._op import op
+from .._op import op, table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,18 +58,34 @@ def host(kernel: str) -> Callable[..., Any]:
     return compute
 
 
+def composed(path: str, f: Callable[..., Any]) -> Callable[..., Any]:
+    """A composition, given its arrays in the dtype of the declaration: NumPy has no other cast."""
+
+    def compute(xp: Any, *args: Any, **options: Any) -> Any:
+        made = table[path]
+        n = len(made.inputs)
+        return f(xp, *xp.meet(args[:n], made), *args[n:], **options)
+
+    return compute
+
+
 def special(**facts: Any) -> Callable[[F], F]:
-    """An element-wise op of real floating arrays; integers become float64."""
-    return op(
-        **{
-            "module": "special",
+    """An op of real floating arrays, element-wise unless told otherwise; integers become float64."""
+
+    def declare(stub: F) -> F:
+        fallback = facts.get("fallback")
+        if fallback is not None and not getattr(fallback, "host", False):
+            facts["fallback"] = composed(f"special.{stub.__name__}", fallback)
+        given = {
             "elementwise": True,
             "scalars": True,
             "dtypes": "real floating",
             "result": "float64",
             **facts,
         }
-    )
+        return op(module="special", **given)(stub)
+
+    return declare
 
 
 def unary(grad: Callable[..., Any] | None = None, kernel: str = "", **facts: Any) -> Callable[[F], F]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .._op import table
 from .elementwise import Operand, zero
 from .special_common import below, host, refuse, special, unary
 
@@ -112,7 +111,6 @@ def digamma(x: Tensor, /) -> Tensor:
 
 
 def _polygamma(xp: Any, n: Any, x: Any, /) -> Any:
-    n, x = xp.meet((n, x), table["special.polygamma"])
     one = xp.ones_like(n)
     odd = xp.equal(xp.remainder(n, xp.add(one, one)), one)
     n1 = xp.add(n, one)

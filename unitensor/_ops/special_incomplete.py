@@ -116,7 +116,7 @@ def _gamma_cumulant(xp: Any, a: Any, log: Any, j: int) -> Any:
 
 
 def _gammainc_slope(xp: Any, a: Any, x: Any, /, *, n: int) -> Any:
-    kept = a.dtype if a.dtype == x.dtype else None
+    kept = a.dtype
     a, x = widened(xp, a, x)
     edge = xp.logical_or(xp.equal(x, 0), xp.isinf(x))
     shape = xp.add(a, x)
@@ -140,7 +140,7 @@ def _gammainc_slope(xp: Any, a: Any, x: Any, /, *, n: int) -> Any:
 
     total = integral(xp, xp.where(left, behind, ahead), integrand)
     total = xp.where(edge, xp.zeros_like(total), xp.where(left, total, xp.negative(total)))
-    return total if kept is None else xp.astype(total, kept)
+    return total if total.dtype == kept else xp.astype(total, kept)
 
 
 def _gammainc_slope_x(xp: Any, g: Any, a: Any, x: Any, n: int) -> Any:
@@ -256,7 +256,7 @@ def _beta_bell(xp: Any, a: Any, b: Any, logs: tuple[Any, Any], n: int, m: int) -
 
 
 def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, k: int) -> Any:
-    kept = a.dtype if a.dtype == b.dtype == x.dtype else None
+    kept = a.dtype
     a, b, x = widened(xp, a, b, x)
     edge = xp.logical_or(xp.equal(x, 0), xp.equal(x, 1))
     zero = xp.zeros_like(xp.add(xp.add(a, b), x))
@@ -282,7 +282,7 @@ def _betainc_slope(xp: Any, a: Any, b: Any, x: Any, /, *, n: int, k: int) -> Any
 
     total = integral(xp, xp.where(left, behind, ahead), integrand)
     total = xp.where(edge, zero, xp.where(left, total, xp.negative(total)))
-    return total if kept is None else xp.astype(total, kept)
+    return total if total.dtype == kept else xp.astype(total, kept)
 
 
 @special(

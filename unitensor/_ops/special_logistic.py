@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._op import op
 from .elementwise import Operand
 from .manipulation import Axes, as_axes
 from .special_common import F, above, below, special, unary
@@ -282,14 +281,13 @@ def _shares(xp: Any, x: Any, out: Any, axis: Any) -> Any:
     return xp.where(tied, equal, xp.exp(difference))
 
 
-@op(
-    module="special",
+@special(
+    elementwise=False,
+    scalars=False,
     grad={
         "x": lambda xp, g, x, out, axis: xp.multiply(spread(xp, g, x.shape, axis), _shares(xp, x, out, axis))
     },
     jvp={"x": lambda xp, g, x, out, axis: total(xp, xp.multiply(g, _shares(xp, x, out, axis)), axis, out)},
-    dtypes="real floating",
-    result="float64",
     fallback=_logsumexp,
     notes="elements of the same infinity: equal shares",
 )
@@ -320,12 +318,11 @@ def _softmax_rule(xp: Any, g: Any, x_shape: Any, out: Any, axis: Any) -> Any:
     return xp.subtract(weighted, xp.multiply(out, mean))
 
 
-@op(
-    module="special",
+@special(
+    elementwise=False,
+    scalars=False,
     grad={"x": _softmax_rule},
     jvp={"x": _softmax_rule},
-    dtypes="real floating",
-    result="float64",
     fallback=_softmax,
     notes="a row of -infinity alone, or with infinity: NaN, as the value",
 )
@@ -358,12 +355,11 @@ def _log_softmax_forward(xp: Any, g: Any, x_shape: Any, out: Any, axis: Any) -> 
     return xp.subtract(g, mean)
 
 
-@op(
-    module="special",
+@special(
+    elementwise=False,
+    scalars=False,
     grad={"x": _log_softmax_rule},
     jvp={"x": _log_softmax_forward},
-    dtypes="real floating",
-    result="float64",
     fallback=_log_softmax,
     notes="a row of -infinity alone, or with infinity: NaN, as the value",
 )
