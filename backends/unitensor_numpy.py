@@ -262,13 +262,15 @@ class NumpyBackend(Special, Backend):
         return np.logical_or.reduce(x, axis=axis, out=..., keepdims=keepdims)
 
     def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
-        if x.dtype.kind == "c":
-            raise TypeError(NO_ORDER)
         if min is not None:
             x = np.maximum(x, min)
         elif max is None:
-            return x.copy()
-        return x if max is None else np.minimum(x, max)
+            x = x.copy()
+        if max is not None:
+            x = np.minimum(x, max)
+        if x.dtype.kind == "c":
+            raise TypeError(NO_ORDER)
+        return x
 
     def unique_values(self, x: Any, /) -> Any:
         """Mended: NumPy's own does not sort."""
