@@ -151,7 +151,9 @@ class LBFGS(Optimizer):
             if slope > -group["tolerance_change"]:
                 break
             if group["line_search_fn"]:
-                found, more = self._search(closure, x, direction, Point(0.0, loss, gradient, slope), t)
+                found, more = self._search(
+                    closure, x, direction, Point(0.0, loss, gradient, slope), t, group["max_eval"] - calls
+                )
                 t, loss, gradient = found.t, found.loss, found.gradient
                 x = x + t * direction
                 self._write(x)
@@ -179,13 +181,17 @@ class LBFGS(Optimizer):
         }
         return first
 
-    def _search(self, closure: Closure, x: T, direction: T, start: Point, t: float) -> tuple[Point, int]:
+    def _search(
+        self, closure: Closure, x: T, direction: T, start: Point, t: float, most: int
+    ) -> tuple[Point, int]:
+        narrow = self.groups[0]["tolerance_change"] / _largest(direction)
+
         def at(t: float) -> Point:
             self._write(x + t * direction)
             _, loss, gradient = self._evaluate(closure)
             return Point(t, loss, gradient, _dot(gradient, direction))
 
-        return strong_wolfe(at, start, t, self.groups[0]["tolerance_change"] / _largest(direction))
+        return strong_wolfe(at, start, t, narrow, most)
 
     # State ------------------------------------------------------------------------------------------
 
@@ -269,14 +275,15 @@ def strong_wolfe(
     start: Point,
     t: float,
     narrow: float,
+    most: int,
     c1: float = 1e-4,
     c2: float = 0.9,
-    most: int = 25,
 ) -> tuple[Point, int]:
     """A point where the loss is lower and the slope flatter by enough, and how many were looked at.
 
     First grows the step until the minimum is between two points, then closes in on it by cubics
-    (Nocedal and Wright, Numerical Optimization, 3.5). Stops when the two are `narrow` apart.
+    (Nocedal and Wright, Numerical Optimization, 3.5). Stops when the two are `narrow` apart, or
+    after `most` more points than the first.
     """
 
     def too_high(p: Point) -> bool:
