@@ -23,6 +23,7 @@ class Run:
     backend: str
     examples: int
     device: str | None = None
+    level: str = "quick"
     #: How many calls were compared, by op.
     count: dict[str, int] = field(default_factory=dict)
     #: Ops that went through NumPy, and how often, where the backend declares that they do.

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import unitensor as ut
 from unitensor._op import Op
 
-#: Chapters whose floating results are rounded: by how many units in the last place they may differ.
-#: Element-wise functions are computed by different libraries, each good to a few units; sums and
-#: products of n numbers by different orders of addition; matrix functions by different algorithms.
-ULPS = {
-    "elementwise": 64,
-    "special": 512,
-    "statistical": 256,
-    "linear_algebra": 256,
-    "norms": 4096,
-    "fourier": 4096,
-    "equations": 1 << 20,
-    "decompositions": 1 << 20,
-    "eigenvalues": 1 << 20,
+
+class Tolerance(NamedTuple):
+    """How far a floating result may be off, in units in the last place (ulps), and why so far."""
+
+    ulps: int
+    of: str
+    why: str
+
+
+#: What is compared how: by class of functions or by chapter. Integers and booleans are always exact;
+#: so are NaN, infinities and, where they are determined, the signs of zeros.
+TOLERANCES = {
+    "exact": Tolerance(0, "the result", "one rounding or none, as IEEE 754 asks: no bit is left open"),
+    "nearly": Tolerance(2, "the result", "rounded correctly by IEEE 754; a unit is left to x * (1 / y)"),
+    "elementwise": Tolerance(64, "the result", "libraries of functions, each good to a few units"),
+    "special": Tolerance(512, "the result", "series, recurrences and fits, which cancel digits"),
+    "statistical": Tolerance(
+        256, "the largest input", "sums in another order, of up to ten thousand numbers"
+    ),
+    "linear_algebra": Tolerance(256, "inputs times result", "sums of products in another order"),
+    "norms": Tolerance(512, "inputs times result", "sums of powers, singular values"),
+    "fourier": Tolerance(512, "inputs times result", "another algorithm for each length"),
+    "equations": Tolerance(4096, "inputs times result", "elimination, with pivots of the engine's choice"),
+    "decompositions": Tolerance(4096, "inputs times result", "iterations that stop at a few units"),
+    "eigenvalues": Tolerance(4096, "inputs times result", "iterations; eigenvalues move with the condition"),
 }
 
 
@@ -89,25 +101,33 @@ EXACT = frozenset(
 #: Functions that IEEE 754 asks to be rounded correctly; a unit is left to engines that multiply by 1 / x.
 NEARLY = frozenset({"divide", "reciprocal", "sqrt"})
 #: Chapters that add up in an order of their own, where the sign of a zero is nobody's.
-ADDING = frozenset(ULPS) - {"elementwise", "special"}
+ADDING = frozenset(TOLERANCES) - {"exact", "nearly", "elementwise", "special"}
+
+
+def tolerance_class(made: Op, *, complex_: bool = False) -> str:
+    """Which of TOLERANCES holds for an op."""
+    chapter = chapter_of(made)
+    if made.elementwise and chapter != "special":
+        if made.name in NEARLY and not complex_:
+            return "nearly"
+        if made.name == "abs":
+            return "nearly"  # of complex numbers it is a root
+        if made.name in EXACT and not (complex_ and made.name in ("multiply", "square", "sign")):
+            return "exact"
+        return "elementwise"
+    return chapter if chapter in TOLERANCES else "exact"
 
 
 def tolerance(made: Op, expected: Any, scale: float) -> tuple[float, float]:
     """Relative and absolute tolerance for an op's result; `scale` is the size of its inputs."""
     if expected.dtype.kind not in "fc":
         return 0.0, 0.0
-    eps = float(np.finfo(expected.dtype).eps)
-    ulps = ULPS.get(chapter_of(made), 0)
-    if made.elementwise:
-        if expected.dtype.kind == "f" and made.name in NEARLY:
-            return 2 * eps, 0.0
-        if made.name in EXACT and (
-            expected.dtype.kind == "f" or made.name not in ("multiply", "square", "sign")
-        ):
-            return (0.0, 0.0) if made.name != "abs" else (2 * eps, 0.0)
-        # A complex result is as good as its larger part.
-        return ulps * eps, ulps * eps if expected.dtype.kind == "c" else 0.0
-    return ulps * eps, ulps * eps * scale
+    found = TOLERANCES[tolerance_class(made, complex_=expected.dtype.kind == "c")]
+    off = found.ulps * float(np.finfo(expected.dtype).eps)
+    if found.of == "the result":
+        # The parts of a complex result are as good as the larger of them.
+        return off, off if expected.dtype.kind == "c" else 0.0
+    return off, off * scale
 
 
 #: Functions that choose among equals.
@@ -119,7 +139,7 @@ def signs_count(made: Op) -> bool:
     return chapter_of(made) not in ADDING | {"sorting", "sets", "special"} and made.name not in CHOOSING
 
 
-def difference(expected: Any, got: Any, rtol: float, atol: float, *, signed: bool = True) -> str:
+def difference(expected: Any, got: Any, rtol: float, atol: Any, *, signed: bool = True) -> str:
     """What differs between two NumPy arrays; '' if nothing does. `signed`: 0 is not -0."""
     if expected.shape != got.shape:
         return f"shape {got.shape}, not {expected.shape}"
@@ -130,8 +150,7 @@ def difference(expected: Any, got: Any, rtol: float, atol: float, *, signed: boo
             return difference(expected.real, got.real, 0, 0, signed=signed) or difference(
                 expected.imag, got.imag, 0, 0, signed=signed
             )
-        size = np.abs(np.where(np.isfinite(expected), expected, 0))
-        slack = rtol * (float(size.max()) if size.size else 0.0) + atol
+        slack = rtol * np.abs(np.where(np.isfinite(expected), expected, 0)) + atol
         return difference(expected.real, got.real, rtol, slack, signed=False) or difference(
             expected.imag, got.imag, rtol, slack, signed=False
         )
@@ -148,9 +167,10 @@ def difference(expected: Any, got: Any, rtol: float, atol: float, *, signed: boo
         return "zeros of another sign"
     plain = ~(nan | infinite)
     if rtol:
-        atol = max(atol, float(np.finfo(expected.dtype).smallest_normal))  # many engines flush what is below
+        atol = np.maximum(atol, np.finfo(expected.dtype).smallest_normal)  # many engines flush what is below
     with np.errstate(over="ignore"):
-        off = np.abs(expected[plain] - got[plain]) > rtol * np.abs(expected[plain]) + atol
+        slack = np.broadcast_to(atol, expected.shape)[plain]
+        off = np.abs(expected[plain] - got[plain]) > rtol * np.abs(expected[plain]) + slack
     return f"{int(off.sum())} of {off.size} values are off" if off.any() else ""
 
 

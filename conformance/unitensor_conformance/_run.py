@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,12 @@ class Outcome:
     state: str
     seconds: float
     message: str = ""
-    snippet: str = ""
+    failure: Failure | None = None
+
+    @property
+    def snippet(self) -> str:
+        """The lines that reproduce a failure."""
+        return self.failure.snippet if self.failure else ""
 
 
 def known_failures(path: str | Path | None) -> dict[str, str]:
@@ -52,25 +58,26 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
     """Run a check and say what came of it."""
     began = time.perf_counter()
     reason = known.get(check.name)
+
+    def outcome(state: str, message: str, failure: Failure | None = None) -> Outcome:
+        return Outcome(check, state, time.perf_counter() - began, message, failure)
+
     try:
         check.run(run)
     except Unsupported as refusal:
-        state, text = (
-            ("failed", f"a known failure is unsupported: {reason}")
-            if reason
-            else ("unsupported", str(refusal))
-        )
-        return Outcome(check, state, time.perf_counter() - began, text)
+        if reason:
+            return outcome("stale", f"declared unsupported; take it off the list of known failures: {reason}")
+        return outcome("unsupported", str(refusal))
     except Failure as failure:
-        state = "known" if reason else "failed"
-        return Outcome(check, state, time.perf_counter() - began, reason or str(failure), failure.snippet)
+        return outcome("known" if reason else "failed", reason or str(failure), failure)
     except Exception as error:  # whatever an engine raises where nothing should is a finding
-        state = "known" if reason else "failed"
-        text = reason or f"{check.op}: {type(error).__name__}: {error}"
-        return Outcome(check, state, time.perf_counter() - began, text)
-    state = "stale" if reason else "passed"
-    text = f"a known failure passes again; take it off the list: {reason}" if reason else ""
-    return Outcome(check, state, time.perf_counter() - began, text)
+        told = "".join(traceback.format_exception(error)[-3:])
+        return outcome(
+            "known" if reason else "failed", reason or f"{check.op}: {type(error).__name__}: {error}\n{told}"
+        )
+    if reason:
+        return outcome("stale", f"a known failure passes again; take it off the list: {reason}")
+    return outcome("passed", "")
 
 
 def run_checks(
@@ -86,7 +93,7 @@ def run_checks(
 
     That the backend asked for is the one that computes is asserted before and after.
     """
-    run = Run(backend, LEVELS[level], device)
+    run = Run(backend, LEVELS[level], device, level)
     assert_runs(run)
     outcomes = []
     for check in checks:
@@ -128,6 +135,7 @@ def as_json(outcomes: list[Outcome], run: Run) -> str:
             "python": platform.python_version(),
             "devices": [str(d) for d in engine.devices()],
             "device": run.device or str(engine.devices()[0]),
+            "level": run.level,
             "through numpy": run.host,
             "unsupported": sorted(engine.unsupported),
             "arrays": run.arrays,
@@ -141,6 +149,8 @@ def as_json(outcomes: list[Outcome], run: Run) -> str:
                     "state": o.state,
                     "seconds": round(o.seconds, 4),
                     "message": o.message,
+                    "expected": o.failure.expected if o.failure else "",
+                    "got": o.failure.got if o.failure else "",
                     "snippet": o.snippet,
                 }
                 for o in outcomes

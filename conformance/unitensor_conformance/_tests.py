@@ -38,7 +38,7 @@ def run_as_test(check: Check, backend: str, level: str, known: str | Path | None
     """Run a check as a pytest test: a known failure is an expected one, and strict."""
     import pytest
 
-    run = Run(backend, LEVELS[level], device)
+    run = Run(backend, LEVELS[level], device, level)
     assert_runs(run)
     outcome = run_one(check, run, known_failures(known))
     assert_runs(run)
