@@ -158,7 +158,9 @@ class JaxBackend(Special, Functions, LinearAlgebra, Backend):
     # Moving in and out ---------------------------------------------------------------------------
 
     def to_numpy(self, a: Any) -> Any:
-        return np.asarray(a)
+        found = np.asarray(a)
+        # JAX has NumPy's machinery for bfloat16, NumPy itself has not.
+        return found.astype(np.float32) if found.dtype.kind == "V" else found
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
         # A copy, because JAX would share memory that the user can write to, or not, as it happens

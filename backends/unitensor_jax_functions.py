@@ -40,6 +40,8 @@ def _of_something(name: str) -> Any:
             for axis in range(x.ndim) if axes is None else (axes,) if isinstance(axes, int) else axes:
                 if x.shape[axis] == 0:
                     raise ValueError(f"no elements along axis {axis} to transform")
+        if x.dtype.kind in "fV" and x.dtype.itemsize == 2:
+            x = x.astype(jnp.float32)  # JAX has no transforms of half precision
         return transform(x, **options)
 
     return call

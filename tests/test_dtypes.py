@@ -140,6 +140,16 @@ def test_short_floats_on_engines_that_have_them(engine: str) -> None:
         assert (x * 2).astype(ut.float32).tolist() == [2.0, 4.0]
         assert ut.sum(x).dtype is d
         assert d not in ut.__array_namespace_info__().dtypes().values()
+        for leaving in (x.numpy(), np.asarray(x), x.to("numpy").numpy()):
+            assert leaving.dtype == ("float32" if d is ut.bfloat16 else "float16")
+            assert leaving.tolist() == x.tolist() == [1.0, 2.0]
+        assert pickle.loads(pickle.dumps(x)).dtype is d
+        assert repr(x).startswith("Tensor([1., 2.]")
+        assert (x @ x).item() == 5.0
+        assert ut.fft.rfft(x).dtype is ut.complex64
+        assert (x * np.float32(2)).dtype is (x * ut.ones(2, dtype=ut.float32)).dtype is ut.float32
+        assert ut.sort(x, descending=True).tolist() == x[::-1].tolist() == [2.0, 1.0]
+        assert ut.grad(lambda z: ut.sum(z * z))(x).tolist() == [2.0, 4.0]
 
 
 # What every op makes of every dtype --------------------------------------------------------------
