@@ -6,6 +6,7 @@ from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING as _CHECKING, Any as _Any
 
 from . import (
+    _einops as _einops,  # which einops finds, whenever it is imported
     _rule_namespace as _rule_namespace,  # fills the namespace that rules run on
     fft as fft,
     linalg as linalg,

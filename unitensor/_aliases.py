@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ._op import scope
 from ._ops import creation, elementwise, linear_algebra, manipulation, statistical
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
 
 __all__ = [
-    "bmm", "cat", "cumprod", "cumsum", "div", "eq", "ge", "gt", "le", "lt", "mm", "mul", "ne", "neg",
+    "bmm", "cat", "cumprod", "cumsum", "diag", "div", "eq", "ge", "gt", "le", "lt", "mm", "mul", "ne", "neg",
     "permute", "relu", "sigmoid", "sub", "unsqueeze",
 ]  # fmt: skip
 
@@ -83,6 +84,24 @@ def cumprod(x: Tensor, dim: int | None = None) -> Tensor:
     [1, 2, 6]
     """
     return statistical.cumulative_prod(x, axis=dim)
+
+
+def diag(x: Tensor, k: int = 0) -> Tensor:
+    """A matrix with x on its k-th diagonal, or, of a matrix, that diagonal.
+
+    >>> import unitensor as ut
+    >>> ut.diag(ut.asarray([1, 2])).tolist()
+    [[1, 0], [0, 2]]
+    """
+    if x.ndim == 2:
+        return linear_algebra.diagonal(x, offset=k)
+    if x.ndim != 1:
+        raise ValueError(f"diag: expected one axis or two, got shape {x.shape}; use linalg.diagonal")
+    n = x.size + abs(k)
+    start = max(k, 0) - min(k, 0) * n
+    where = slice(start, start + x.size * (n + 1), n + 1)
+    flat: Tensor = scope["tensors"].scatter_add(x, where, (n * n,))
+    return flat.reshape(n, n)
 
 
 def relu(x: Tensor, /) -> Tensor:
