@@ -6,6 +6,7 @@ import cmath
 import inspect
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,30 @@ def test_functions_show_their_own_signature() -> None:
             assert made.stub.__doc__
             assert inspect.signature(made.function) == inspect.signature(made.stub)
             assert made.function.__doc__ == made.stub.__doc__
+
+
+STANDARD = (Path(__file__).parent / "signatures.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("line", STANDARD, ids=[line.partition("(")[0] for line in STANDARD])
+def test_the_standards_signatures(line: str) -> None:
+    """Names, kinds and defaults of all parameters, and nothing more, as the standard 2025.12 has them."""
+    path, _, parameters = line.partition("(")
+    found: Any = ut
+    for part in path.split("."):
+        found = getattr(found, part)
+    bare = [p.replace(annotation=p.empty) for p in inspect.signature(found).parameters.values()]
+    if path.startswith("Tensor."):  # how `self` is named matters to nobody
+        bare = [p.replace(kind=p.POSITIONAL_ONLY) if i == 0 else p for i, p in enumerate(bare)]
+    assert f"{path}{inspect.Signature(bare)}" == f"{path}({parameters}"
+    assert found.__doc__ or path.startswith("Tensor.__")
+
+
+def test_the_standards_signatures_are_all_there() -> None:
+    assert len(STANDARD) > 160
+    assert {"vecdot", "linalg.vecdot", "fft.irfftn", "isin", "__array_namespace_info__"} <= {
+        line.partition("(")[0] for line in STANDARD
+    }
 
 
 def test_repeat_by_a_number_and_by_numbers(engine: str) -> None:
