@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -134,7 +135,7 @@ def linalg_cases() -> list[Case]:
         Case("sqrtm-complex", lambda s, x: s.linalg.sqrtm(x), (z,), False),
         Case("sqrtm-becomes-complex", lambda s, x: s.linalg.sqrtm(x), (np.diag([-1.0, 4.0]) + 0.1,), False),
         Case("expm_frechet", lambda s, x, e: s.linalg.expm_frechet(x, e)[1], (a, normal(4, 4, seed=1)), False, 1e-8),
-        Case("power", lambda s, x: s.linalg.fractional_matrix_power(x, 0.3), (good,)),
+        Case("power", lambda s, x: s.linalg.fractional_matrix_power(x, 0.3), (good,), False),
         Case("cholesky", lambda s, x: s.linalg.cholesky(x, lower=True), (spd,)),
         Case("cho_solve", lambda s, x, b: s.linalg.cho_solve(s.linalg.cho_factor(x), b), (spd, b)),
         Case("cho_solve-lower", lambda s, x, b: s.linalg.cho_solve(s.linalg.cho_factor(x, True), b[:, 0]), (spd, b), False),
@@ -656,7 +657,7 @@ def integrate_cases() -> list[Case]:
         Case(
             "solve_ivp-span",
             lambda s, t0, t1, y, k: s.integrate.solve_ivp(
-                decay, (t0, t1), y, args=(k,), rtol=1e-11, atol=1e-12
+                decay, (t0, t1), y, args=(k,), method="DOP853", rtol=1e-9, atol=1e-10
             ).y[:, -1],
             (np.asarray(0.2), np.asarray(0.7), start, k),
             False,
@@ -699,7 +700,15 @@ CASES = [
     *signal_cases(),
     *fft_cases(),
 ]
-ENGINES = ("numpy", "jax", "torch")
+#: Every case is tried on NumPy; on other engines one of each kind, or all, if this is set.
+EVERYWHERE = bool(os.environ.get("UNITENSOR_DEEP"))
+CHOSEN = (
+    *("solve_ivp-span", "root-hybr", "minimize-bounds", "correlate1d-reflect", "map_coordinates-constant-3"),
+    *("gaussian_filter-axes", "spline_filter1d-long-mirror", "make_interp_spline-3", "Pchip", "grid-linear"),
+    *("csr@matrix", "spsolve", "expm", "lu", "cho_solve", "solve_sylvester", "solve_triangular-T-True"),
+    *("convolve-same-complex", "fftconvolve-axes", "lfilter-zi", "sosfilt", "dct-2-ortho"),
+)
+ELSEWHERE = [case for case in CASES if EVERYWHERE or case.name in CHOSEN]
 
 
 def flat(found: Any) -> list[Any]:
@@ -719,18 +728,23 @@ def check_values(case: Case) -> None:
         np.testing.assert_allclose(y.to("numpy").numpy(), e, rtol=case.rtol, atol=1e-12 * scale)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("case", CASES, ids=repr)
-def test_values(case: Case, engine: str) -> None:
-    with ut.use_backend(engine):
-        check_values(case)
+def test_values(case: Case) -> None:
+    check_values(case)
+
+
+def test_the_chosen_cases_exist() -> None:
+    assert {*CHOSEN} <= {case.name for case in CASES}
+    assert len({case.name for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("engine", ["jax", "torch", "strict"])
-@pytest.mark.parametrize("case", CASES[::4], ids=repr)
-def test_gradients_are_the_same_on_every_engine(case: Case, engine: str) -> None:
+@pytest.mark.parametrize("case", ELSEWHERE, ids=repr)
+def test_every_engine(case: Case, engine: str) -> None:
     if engine == "strict":
         pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    with ut.use_backend(engine):
+        check_values(case)
     found = []
     for name in ("numpy", engine):
         with ut.use_backend(name):
@@ -747,7 +761,7 @@ def test_gradients_are_the_same_on_every_engine(case: Case, engine: str) -> None
 @pytest.mark.parametrize("case", CASES, ids=repr)
 def test_gradients(case: Case) -> None:
     loose = {} if case.step is None else {"step": case.step, "rtol": 1e-4, "atol": 1e-5}
-    gradcheck(lambda *xs: case.run(us, *xs), *map(ut.asarray, case.arrays), **loose)
+    gradcheck(lambda *xs: case.run(us, *xs), *map(ut.asarray, case.arrays), fast=not EVERYWHERE, **loose)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.second], ids=repr)
