@@ -99,7 +99,9 @@ def write(net: Writer, text: Text, start: str, length: int, generator: ut.random
     written = text.encode(start)
     with ut.no_grad():
         for _ in range(length):
-            scores = net(ut.asarray([written[-CONTEXT:]]))[0, -1]
+            seen = written[-CONTEXT:]
+            # Always of one length, because JAX compiles for each; what follows a place does not matter to it.
+            scores = net(ut.asarray([seen + [0] * (CONTEXT - len(seen))])).numpy()[0, len(seen) - 1]
             written.append(int(generator.categorical(logits=scores / 0.7)))
     return text.decode(written)
 
