@@ -13,6 +13,7 @@ import unitensor_jax_complex as mended
 from jax import lax
 from unitensor_jax_functions import Functions
 from unitensor_jax_linalg import LinearAlgebra
+from unitensor_jax_scipy import Scipy
 from unitensor_jax_special import Special
 
 from unitensor import Backend
@@ -137,7 +138,7 @@ def _created(name: str) -> Callable[..., Any]:
     return create
 
 
-class JaxBackend(Special, Functions, LinearAlgebra, Backend):
+class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
     """jax.numpy, mended where it differs from the standard or from NumPy."""
 
     name = "jax"

@@ -14,12 +14,13 @@ import unitensor_torch_indexing as indexing
 from unitensor_torch_elementwise import Elementwise
 from unitensor_torch_extensions import Extensions
 from unitensor_torch_functions import Functions
+from unitensor_torch_scipy import Scipy
 from unitensor_torch_special import Special
 
 from unitensor import Backend
 
 
-class TorchBackend(Special, Elementwise, Functions, Extensions, Backend):
+class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
     name = "torch"

@@ -230,11 +230,18 @@ from ._transforms import (
 )
 
 if _CHECKING:
-    from . import data as data, nn as nn, optim as optim, random as random, special as special
+    from . import (
+        data as data,
+        nn as nn,
+        optim as optim,
+        random as random,
+        scipy as scipy,
+        special as special,
+    )
     from ._files import load as load, save as save
 
 #: Imported at first use, so that `import unitensor` stays light.
-_LAZY = ("data", "nn", "optim", "random", "special")
+_LAZY = ("data", "nn", "optim", "random", "scipy", "special")
 _FILES = ("load", "save")
 
 

@@ -32,17 +32,21 @@ class HostOp(Op):
     """An op that is computed on the host, unless an engine does it itself."""
 
     native: Callable[..., Any] | None
+    native_on_cpu: bool
 
-    def how(self, backend: Any) -> Callable[..., Any] | None:
+    def how(self, backend: Any, on_cpu: bool) -> Callable[..., Any] | None:
         """What computes it on an engine without the host; None if nothing does."""
         override = getattr(backend, self.path.replace(".", "_"), None)
         if override is not None:
             return lambda xp, *arrays, **options: override(*arrays, **options)
-        return None if backend.name == "numpy" else self.native
+        if backend.name == "numpy" or (on_cpu and not self.native_on_cpu):
+            return None
+        return self.native
 
     def compute(self, xp: Any, arrays: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """The result for engine arrays."""
-        own = self.how(xp.backend)
+        first = next(a for a in arrays if a is not None)
+        own = self.how(xp.backend, xp.backend.device_of(first).kind == "cpu")
         found = None if own is None else own(xp, *arrays, **options)
         return on_host(xp, self.stub, *arrays, **options) if found is None else found
 
@@ -75,6 +79,7 @@ def host_op(
     jvp: dict[str, Callable[..., Any]] | None = None,
     linear: str = "",
     native: Callable[..., Any] | None = None,
+    native_on_cpu: bool = True,
     outputs: Any = None,
     inputs: tuple[str, ...] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Tensor]]:
@@ -85,6 +90,7 @@ def host_op(
     grad, jvp, linear, outputs: as in `unitensor._op.op`. The inputs are the positional parameters, the
         options the keyword-only ones.
     native: computes it as native(xp, *arrays, **options); None from it means "not these options".
+    native_on_cpu: whether it does so in the host's memory, too, where SciPy may be faster.
     """
 
     def declare(f: Callable[..., Any]) -> Callable[..., Tensor]:
@@ -112,7 +118,7 @@ def host_op(
             domain=None,
             notes="",
         )
-        made.native = native
+        made.native, made.native_on_cpu = native, native_on_cpu
         table[made.path] = made
 
         def call(*arrays: Any, **options: Any) -> Any:
@@ -161,11 +167,6 @@ def lift(name: str, *values: Any) -> tuple[Any, ...]:
 def tracked(x: Tensor) -> bool:
     """Whether a gradient of x is asked for here; forward mode asks also inside `no_grad`."""
     return x._node is not None and (is_grad_enabled() or type(x._node) is Dual)
-
-
-def on_cpu(xp: Any, a: Any) -> bool:
-    """Whether an engine array lies in the memory of the host anyway."""
-    return bool(xp.backend.device_of(a).kind == "cpu")
 
 
 def one_of(name: str, option: str, value: Any, supported: tuple[Any, ...]) -> None:

@@ -12,7 +12,7 @@ import scipy.ndimage
 
 import unitensor as ut
 
-from ._host_op import along, host_op, lift, on_cpu, one_of, values
+from ._host_op import along, host_op, lift, one_of, values
 from .signal import convolution
 
 if TYPE_CHECKING:
@@ -88,8 +88,6 @@ def _slide_rule_w(xp: Any, g: Any, x: Any) -> Any:
 
 
 def _slide(xp: Any, x: Any, w: Any, *, axis: int) -> Any:
-    if on_cpu(xp, x):
-        return None
     size, found = x.shape[axis] - w.shape[0] + 1, None
     for j in range(w.shape[0]):
         part = xp.getitem(x, along(x.ndim, axis, slice(j, j + size)))
@@ -98,7 +96,7 @@ def _slide(xp: Any, x: Any, w: Any, *, axis: int) -> Any:
     return found
 
 
-@host_op(grad={"x": _slide_rule_x, "w": _slide_rule_w}, linear="each", native=_slide)
+@host_op(grad={"x": _slide_rule_x, "w": _slide_rule_w}, linear="each", native=_slide, native_on_cpu=False)
 def slide(x: Any, w: Any, *, axis: int) -> Any:
     """y[i] = w[0] x[i] + w[1] x[i + 1] + ..., along an axis, where all of it is inside."""
     start, size = w.size // 2, x.shape[axis] - w.size + 1

@@ -1,0 +1,35 @@
+"""JAX's own kernels for functions of `unitensor.scipy`; None means that the host computes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import jax.scipy.linalg as own
+import numpy as np
+from jax import core
+
+
+class Scipy:
+    """Matrices: exponential, triangular systems and LU."""
+
+    def scipy_linalg_expm(self, a: Any) -> Any:
+        return own.expm(a) if _wide(a) else None
+
+    def scipy_linalg_triangular(self, a: Any, b: Any, *, lower: bool, unit: bool) -> Any:
+        """Mended: JAX divides by a zero on the diagonal, where SciPy raises; traced arrays show no zeros."""
+        if not _wide(a) or not _wide(b):
+            return None
+        zero = jnp.any(jnp.diagonal(a, axis1=-2, axis2=-1) == 0)
+        if not unit and not isinstance(zero, core.Tracer) and bool(zero):
+            raise np.linalg.LinAlgError("a is singular")
+        lead = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (jnp.broadcast_to(x, lead + x.shape[-2:]) for x in (a, b))
+        return own.solve_triangular(a, b, lower=lower, unit_diagonal=unit)
+
+    def scipy_linalg_lu_factors(self, a: Any) -> Any:
+        return own.lu(a) if _wide(a) else None
+
+
+def _wide(a: Any) -> bool:
+    return bool(jnp.issubdtype(a.dtype, jnp.inexact)) and a.dtype.itemsize >= 4
