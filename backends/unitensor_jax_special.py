@@ -109,8 +109,8 @@ class Special:
     special_cbrt = _kernel(jnp.cbrt)
     special_i0 = _kernel(jsp.i0)
     special_i0e = _kernel(jsp.i0e)
-    special_i1 = _kernel(jsp.i1)
-    special_i1e = _kernel(jsp.i1e)
+    special_i1 = _kernel(lambda x: jnp.where(x == 0, 0.0, jsp.i1(x)))  # SciPy's of -0.0 is 0.0
+    special_i1e = _kernel(lambda x: jnp.where(x == 0, 0.0, jsp.i1e(x)))
     special_logit = _fused("logit")
     special_log_expit = _fused("log_expit")
     special_entr = _fused("entr")

@@ -225,7 +225,7 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             return f(x if x.dtype == target else xp.astype(x, target), *args, **options)
 
         return unary
-    if joined == made.positional and len(joined) == 2 and made.inputs == joined:
+    if joined == made.positional and len(joined) == 2 and made.inputs == joined and not made.defaults:
 
         def binary(x1: Any, x2: Any, /, **options: Any) -> Any:
             # Most calls are of two arrays of one ordinary dtype, which this finds with one look at each.
