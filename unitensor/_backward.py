@@ -157,7 +157,7 @@ def add_hook(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
     if node[2] is LEAF:
         node.append(hook)
     else:
-        x._node = [new_seq(), node[1], "hook", ((node, hook_rule, (hook, x._xp)),)]
+        x._node = [new_seq(), node[1], "hook", 0, node, hook_rule, (hook, x._xp)]
     return hook
 
 
@@ -175,7 +175,7 @@ def move_node(x: Tensor, out: Tensor) -> list[Any]:
     if x._xp is not out._xp:
         _mixed.append(True)
     meta = (out._data.shape, out._data.dtype)
-    return [new_seq(), meta, "to", ((x._node, move_rule, (x.device, out._xp)),)]
+    return [new_seq(), meta, "to", 0, x._node, move_rule, (x.device, out._xp)]
 
 
 # Graphs over several backends -------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from ._exits import caller
 from ._graph import (
     Dual,
     GradientError,
+    Watched,
     anomaly,
     apply_carefully,
     apply_recorded,
@@ -49,9 +50,10 @@ def pick_rule(xp: Any, g: Any, i: Any) -> Any:
 
 def _joined(name: str, parents: Sequence[Any], rule: Callable[..., Any], residual: Any) -> list[Any]:
     """A node with one rule for all its parents."""
-    edges = tuple((parent, pick_rule, i) for i, parent in enumerate(parents))
-    lower = [new_seq(), None, name, edges]
-    return [new_seq(), None, name, ((lower, rule, residual),)]
+    lower: list[Any] = [new_seq(), None, name, 0]
+    for i, parent in enumerate(parents):
+        lower += (parent, pick_rule, i)
+    return [new_seq(), None, name, 0, lower, rule, residual]
 
 
 def _attached(node: list[Any], results: Any) -> Any:
@@ -61,8 +63,8 @@ def _attached(node: list[Any], results: Any) -> Any:
 
     def attach(y: Tensor) -> Tensor:
         meta = (y._data.shape, y._data.dtype)
-        edge = (node, select_rule, (next(numbers), n))
-        return scope["wrap"](y._data, y._xp, [new_seq(), meta, "output", (edge,)])  # type: ignore[no-any-return]  # `scope` is untyped
+        upper = [new_seq(), meta, "output", 0, node, select_rule, (next(numbers), n)]
+        return scope["wrap"](y._data, y._xp, upper)  # type: ignore[no-any-return]  # `scope` is untyped
 
     return tree_map(attach, results)
 
@@ -369,7 +371,7 @@ class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
 
 def _checked(xp: Any, run: Callable[..., Any], node: list[Any], edge: Any, g: Any) -> Any:
     """What an edge's rule gives; raise where a NaN is born."""
-    where = f"`{name_of(node)}`, recorded {f'at {node[4]}' if len(node) > 4 else 'outside detect_anomaly'},"
+    where = f"`{name_of(node)}`, recorded {f'at {node[3].place}' if type(node[3]) is Watched else 'outside detect_anomaly'},"
     try:
         with errstate(divide="ignore", invalid="ignore"):
             gp = run(node, edge, g)

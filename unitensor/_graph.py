@@ -2,12 +2,13 @@
 
 A node is a list, the fastest thing Python builds:
 
-    [sequence number, (shape, dtype), op, edges]
+    [sequence number, (shape, dtype), op, state, parent, rule, residual, parent, rule, residual, ...]
 
-with one edge an input, `None` where no gradient is asked, else `(parent, rule, residual)`:
-the parent's cotangent is `rule(xp, g, residual)`, or `g` itself if the rule is None. Edges are
-a tuple; a list where the op selects (`where`, indexing, `maximum`), so that its zeros mean "not
-selected"; LEAF in a leaf, whose gradient is the fifth item; None once the node was freed.
+with one edge of three items an input, all None where no gradient is asked: the parent's cotangent
+is `rule(xp, g, residual)`, or `g` itself if the rule is None. The items lie side by side because
+the garbage collector visits each container that is alive. The state is 0; SELECTS where the op
+selects (`where`, indexing, `maximum`), so that its zeros mean "not selected"; FREED once the node
+was consumed; LEAF in a leaf, which goes on with its gradient and hooks in place of edges.
 
 Nodes point at parents only, so there are no cycles, and a parent is always older than its
 children: going from new to old by sequence number visits each node after all that it feeds.
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 new_seq = count(1).__next__
 LEAF = "leaf"
+FREED = "freed"
+SELECTS = 1
+NO_EDGE = (None, None, None)
 
 _recording: ContextVar[bool] = ContextVar("unitensor_recording", default=True)
 _lock = threading.RLock()
@@ -164,24 +168,41 @@ def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any)
         meta: Any = (out.shape, out.dtype)
     else:
         meta = None
-    edges: list[Any] = []
+    made: list[Any] = [0, meta, op, SELECTS if op.selects else 0]
     for i, node in enumerate(nodes):
         rule = op.rules[0 if op.sequence else i]
         if node is None or rule is None:
-            edges.append(None)
+            made += NO_EDGE
             continue
         call = None if rule.formula is same else rule.call
         residual = _residual(rule, env, out, i)
         if meta is not None and (node[1][1] != meta[1] or (op.elementwise and node[1][0] != meta[0])):
-            edges.append((node, fit_rule, (call, residual, node[1])))
+            made += (node, fit_rule, (call, residual, node[1]))
         else:
-            edges.append((node, call, residual))
-    if edges.count(None) == len(edges):
+            made += (node, call, residual)
+    if all(parent is None for parent in made[4::3]):
         return None
-    made = [new_seq(), meta, op, edges if op.selects else tuple(edges)]
+    made[0] = new_seq()
     if place is not None:
-        made.append(place)
+        made[3] = Watched(place, op.selects)
     return made
+
+
+class Watched:
+    """The state of a node that was recorded inside `detect_anomaly`: also where that was."""
+
+    __slots__ = ("place", "selects")
+
+    def __init__(self, place: str, selects: bool) -> None:
+        self.place = place
+        self.selects = selects
+
+
+def edges_of(node: list[Any]) -> list[tuple[Any, Any, Any]]:
+    """A node's edges, one an input: (parent, rule, residual), all None where no gradient is asked."""
+    if node[3] is LEAF:
+        return []
+    return list(zip(node[4::3], node[5::3], node[6::3]))
 
 
 def _residual(rule: Rule, env: dict[str, Any], out: Any, i: int) -> Any:
@@ -268,7 +289,7 @@ def output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
         inner = output_nodes(node.node, xp, r)
         return [p if t is None else Dual(node.level, p, t) for p, t in zip(inner, node.tangent)]
     return [
-        [new_seq(), (a.shape, a.dtype), "output", ((node, select_rule, (i, len(r))),)]
+        [new_seq(), (a.shape, a.dtype), "output", 0, node, select_rule, (i, len(r))]
         if is_inexact(xp.backend.dtype_of(a))
         else None
         for i, a in enumerate(r)
@@ -354,33 +375,53 @@ def _propagate(
         # The newest parent stays in hand, so that a chain never touches the heap.
         newest = 0
         hand = hand_g = None
-        edges = node[3]
-        if type(edges) is not tuple or node[0] <= oldest:
-            if node[0] <= limit or edges is LEAF:
+        second = rest = None
+        if len(node) == 7:
+            _, _, _, state, parent, rule, residual = node
+        elif len(node) == 10:
+            _, _, _, state, parent, rule, residual, second, rule2, residual2 = node
+        else:
+            state, parent, rest = node[3], None, edges_of(node)
+        if state != 0 or node[0] <= oldest:
+            if node[0] <= limit or state is LEAF:
                 leaves[node[0]] = (node, g)
-                edges = ()
-            elif edges is None:
+                parent = second = rest = None
+            elif state is FREED:
                 raise freed(node)
             else:
                 if node[0] <= oldest:
                     check_saved(node)
-                if type(edges) is list and apply is not None and not careful:
+                selects = state.selects if type(state) is Watched else state
+                if selects and apply is not None and not careful:
                     careful, plain = True, False
                     _silence(silence)
-                elif type(edges) is list and saved is None and plain:
+                elif selects and saved is None and plain:
                     _silence(silence)
                     copied = {s: list(cell) for s, cell in pending.items()}
                     saved = (copied, list(heap), dict(leaves), node, g)
-        for edge in edges:
-            if edge is None:
-                continue
-            parent, rule, residual = edge
+        if not keep and (parent is not None or second is not None or rest):
+            if saved is not None or not plain:
+                consumed.append(node)
+            else:
+                node[3] = FREED
+                node[4] = node[6] = None
+                if second is not None:
+                    node[7] = node[9] = None
+                elif rest:
+                    del node[4:]
+        while parent is not None or second is not None or rest:
+            if parent is None:
+                if second is not None:
+                    parent, rule, residual, second = second, rule2, residual2, None
+                else:
+                    parent, rule, residual = rest.pop()
+                    continue
             if plain:
                 gp = g if rule is None else rule(xp, g, residual)
             elif careful:
-                gp = run_carefully(xp, apply, node, edge, g)
+                gp = run_carefully(xp, apply, node, (parent, rule, residual), g)
             else:
-                gp = apply(node, edge, g)  # type: ignore[misc]  # not None where not plain
+                gp = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
             s = parent[0]
             if s == newest:
                 hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
@@ -395,11 +436,7 @@ def _propagate(
             else:
                 pending[s] = [parent, gp]
                 heappush(heap, -s)
-        if edges and not keep:
-            if saved is None:
-                node[3] = None
-            else:
-                consumed.append(node)
+            parent = None
         if heap and -heap[0] > newest:
             if newest:
                 pending[newest] = [hand, hand_g]
@@ -414,7 +451,8 @@ def _propagate(
             plain = False
         else:
             for node in consumed:
-                node[3] = None
+                node[3] = FREED
+                del node[4:]
             return leaves
 
 
@@ -446,18 +484,20 @@ def frontier(todo: Iterable[Any], limit: int) -> list[list[Any]]:
     stack = [node for node in todo if node is not None]
     while stack:
         node = stack.pop()
+        if node[3] is FREED:
+            raise freed(node)
         if node[0] <= limit or node[3] is LEAF:
             found[node[0]] = node
         elif node[0] not in seen:
             seen.add(node[0])
-            stack += [edge[0] for edge in node[3] if edge is not None]
+            stack += [parent for parent in node[4::3] if parent is not None]
     return [node for _, node in sorted(found.items())]
 
 
 def check_saved(node: list[Any]) -> None:
     """Refuse a node that saved an array which was written to later."""
-    for edge in node[3]:
-        for a in _arrays(edge and edge[2]):
+    for residual in node[6::3]:
+        for a in _arrays(residual):
             backend = backend_of(a)
             if backend is None or not backend.mutable:
                 continue
@@ -589,8 +629,7 @@ def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
             else:
                 value = make(value, xp, node)
         elif name in rule.op.inputs and value is not None and type(value) is not int:
-            edge = node[3][rule.op.inputs.index(name)]
-            value = make(value, xp, None if edge is None else edge[0])
+            value = make(value, xp, node[4 + 3 * rule.op.inputs.index(name)])
         named.append(value)
     return rule.formula(scope["tensors"], g, *named)
 
@@ -602,4 +641,11 @@ def name_of(node: Any) -> str:
     return node[2].path if isinstance(node[2], Op) else str(node[2])
 
 
-scope.update(new_seq=new_seq, record=record, wrap_outputs=wrap_outputs, fit_rule=fit_rule)
+scope.update(
+    SELECTS=SELECTS,
+    NO_EDGE=NO_EDGE,
+    new_seq=new_seq,
+    record=record,
+    wrap_outputs=wrap_outputs,
+    fit_rule=fit_rule,
+)

@@ -46,8 +46,8 @@ def _marked(x: Any, what: str) -> Tensor:
         inner = _marked(scope["wrap"](x._data, x._xp, node.node), what)
         return scope["wrap"](x._data, x._xp, Dual(node.level, inner._node, node.tangent))  # type: ignore[no-any-return]
     meta = (x._data.shape, x._data.dtype)
-    edges = () if node is None else ((node, None, None),)
-    return scope["wrap"](x._data, x._xp, [new_seq(), meta, "argument", edges])  # type: ignore[no-any-return]
+    edge = () if node is None else (node, None, None)
+    return scope["wrap"](x._data, x._xp, [new_seq(), meta, "argument", 0, *edge])  # type: ignore[no-any-return]
 
 
 def _chosen(args: tuple[Any, ...], argnums: Argnums, what: str) -> tuple[int, ...]:
@@ -90,7 +90,7 @@ def _pull(
             scope["wrap"](v._data, v._xp, Dual(level, v._node, t)) for v, t in zip(values, tangents)
         ], True
     pairs = [(y, g) for y, g in zip(ys, gs) if y._node is not None]
-    outer = any(n is not None and n[3] for n in map(_inner_node, variables)) or any(
+    outer = any(n is not None and len(n) > 4 for n in map(_inner_node, variables)) or any(
         g._node is not None for _, g in pairs
     )
     if not pairs:
@@ -207,7 +207,7 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
     out, aux = result if has_aux else (result, None)
     ys = _results(out, "vjp")
     own = list(map(_inner_node, variables))
-    outer = any(node[3] for node in own)
+    outer = any(len(node) > 4 for node in own)
     if not outer:
         # What f took from around it, and not as an argument, keeps its gradient.
         numbered = {node[0] for node in own}
@@ -304,7 +304,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         with enable_grad():
             reached = carry(tracked, starts, keep=True, recorded=True, limit=limit)
     pulled = [reached.get(x._node[0], (None, None))[1] for x in variables]
-    outer = any(x._node[3] for x in variables) or bool(set(reached) - {x._node[0] for x in variables})
+    outer = any(len(x._node) > 4 for x in variables) or bool(set(reached) - {x._node[0] for x in variables})
 
     def push(*tangents: Any) -> Any:
         given = [t for tree, p in zip(tangents, primals, strict=True) for t in _like(tree, p, "linearize")]

@@ -96,14 +96,14 @@ def source(made: Op, style: str) -> list[str]:
     ]
     if made.elementwise and len(made.inputs) == 1 and made.result in ("same", "float"):
         x = made.inputs[0]
-        lines.append(f"    out._node = [new_seq(), n_{x}[1], {op}, {_edges(made, _edge(made, 0))}]")
+        lines.append(f"    out._node = {_node(made, op, f'n_{x}[1]', _edge(made, 0))}")
     elif made.elementwise and len(made.inputs) == 2 and all(made.rules) and made.result != "real":
         lines += _binary_node(made, op)
     elif len(made.inputs) == 1:
         x = made.inputs[0]
         lines += [
             f"    if r.dtype is n_{x}[1][1]:",
-            f"        out._node = [new_seq(), (r.shape, r.dtype), {op}, {_edges(made, _edge(made, 0))}]",
+            f"        out._node = {_node(made, op, '(r.shape, r.dtype)', _edge(made, 0))}",
             "    else:",
             f"        out._node = record({op}, xp, {_env(made)}, {_nodes(made)}, r)",
         ]
@@ -241,19 +241,23 @@ def _residual(rule: Rule) -> str:
 
 
 def _edge(made: Op, index: int) -> str:
+    """The three items of an edge: parent, rule and residual."""
     rule = made.rules[index]
     x = made.inputs[index]
     if rule is None:
-        return "None"
+        return NO_EDGE
     if rule.formula.__name__ == "same":
-        return f"(n_{x}, None, None)"
-    return f"(n_{x}, rule_{made.path.replace('.', '_')}_{index}, {_residual(rule)})"
+        return f"n_{x}, None, None"
+    return f"n_{x}, rule_{made.path.replace('.', '_')}_{index}, {_residual(rule)}"
 
 
-def _edges(made: Op, *edges: str) -> str:
-    if made.selects:
-        return f"[{', '.join(edges)}]"
-    return f"({', '.join(edges)},)"
+NO_EDGE = "None, None, None"
+
+
+def _node(made: Op, op: str, meta: str, *edges: str) -> str:
+    """A node, laid out as `_graph` says."""
+    state = "SELECTS" if made.selects else "0"
+    return f"[new_seq(), {meta}, {op}, {state}, {', '.join(edges)}]"
 
 
 def _binary_node(made: Op, op: str) -> list[str]:
@@ -264,20 +268,20 @@ def _binary_node(made: Op, op: str) -> list[str]:
         f"    if n_{x2} is None:",
         f"        m = n_{x1}[1]",
         "        if r.shape == m[0] and r.dtype is m[1]:",
-        f"            out._node = [new_seq(), m, {op}, {_edges(made, first, 'None')}]",
+        f"            out._node = {_node(made, op, 'm', first, NO_EDGE)}",
         "            return out",
         f"    elif n_{x1} is None:",
         f"        m = n_{x2}[1]",
         "        if r.shape == m[0] and r.dtype is m[1]:",
-        f"            out._node = [new_seq(), m, {op}, {_edges(made, 'None', second)}]",
+        f"            out._node = {_node(made, op, 'm', NO_EDGE, second)}",
         "            return out",
         "    else:",
         f"        m = n_{x1}[1]",
         f"        if m is n_{x2}[1] or m == n_{x2}[1]:",
-        f"            out._node = [new_seq(), m, {op}, {_edges(made, first, second)}]",
+        f"            out._node = {_node(made, op, 'm', first, second)}",
         "            return out",
         "    m = (r.shape, r.dtype)",
-        f"    out._node = [new_seq(), m, {op}, {_edges(made, _fitted(made, 0), _fitted(made, 1))}]",
+        f"    out._node = {_node(made, op, 'm', _fitted(made, 0), _fitted(made, 1))}",
     ]
 
 
@@ -285,9 +289,9 @@ def _fitted(made: Op, index: int) -> str:
     """An edge that undoes broadcasting and casts where there were any."""
     x = made.inputs[index]
     edge = _edge(made, index)
-    rule, residual = edge.removeprefix(f"(n_{x}, ").removesuffix(")").split(", ", 1)
+    rule, residual = edge.removeprefix(f"n_{x}, ").split(", ", 1)
     fitted = f"(n_{x}, fit_rule, ({rule}, {residual}, n_{x}[1]))"
-    return f"None if n_{x} is None else {edge} if n_{x}[1] == m else {fitted}"
+    return f"*(NO_EDGE if n_{x} is None else ({edge}) if n_{x}[1] == m else {fitted})"
 
 
 def _joint_node(made: Op, op: str) -> list[str]:
@@ -299,13 +303,13 @@ def _joint_node(made: Op, op: str) -> list[str]:
     part, fact = ("m", "[1]") if made.elementwise else ("m[1]", "[1][1]")
     same = " and ".join(f"(n_{x} is None or n_{x}{fact} == {part})" for x in ruled)
     edges = [
-        "None" if rule is None else f"None if n_{x} is None else {_edge(made, i)}"
+        NO_EDGE if rule is None else f"*(NO_EDGE if n_{x} is None else ({_edge(made, i)}))"
         for i, (x, rule) in enumerate(zip(made.inputs, made.rules))
     ]
     return [
         "    m = (r.shape, r.dtype)",
         f"    if {same}:",
-        f"        out._node = [new_seq(), m, {op}, {_edges(made, *edges)}]",
+        f"        out._node = {_node(made, op, 'm', *edges)}",
         "    else:",
         f"        {slow}",
     ]

@@ -15,7 +15,7 @@ from ._backward import complex_dtype
 from ._dtypes import is_inexact, real_of
 from ._errors import describe
 from ._exits import Escape, watchers
-from ._graph import Dual, is_grad_enabled, name_of, no_grad
+from ._graph import Dual, edges_of, is_grad_enabled, name_of, no_grad
 from ._op import Op, scope
 from ._trees import leaves, tree_map
 
@@ -315,8 +315,7 @@ class _Problem:
             if node is None or type(node) is Dual or node[0] in seen:
                 continue
             seen[node[0]] = node
-            if isinstance(node[3], (list, tuple)):
-                todo += [edge[0] for edge in node[3] if edge is not None]
+            todo += [parent for parent, _, _ in edges_of(node)]
         return list(dict.fromkeys(name_of(n) for _, n in sorted(seen.items()) if isinstance(n[2], Op)))
 
 
