@@ -127,13 +127,17 @@ def test_repr_counts_parameters() -> None:
         ("xavier_normal_", np.sqrt(2 / 300)),
         ("kaiming_uniform_", np.sqrt(2 / 200)),
         ("kaiming_normal_", np.sqrt(2 / 200)),
+        ("kaiming_normal_ fan_out", np.sqrt(2 / 100)),
+        ("kaiming_uniform_ fan_out", np.sqrt(2 / 100)),
         ("truncated_normal_", 0.8796),
         ("orthogonal_", np.sqrt(1 / 200)),
     ],
 )
 def test_initial_values_have_their_spread(name: str, scale: float) -> None:
     w = ut.zeros((100, 200))
-    assert getattr(nn.init, name)(w, generator=ut.random.Generator(0)) is w
+    function, _, mode = name.partition(" ")
+    options = {"mode": mode} if mode else {}
+    assert getattr(nn.init, function)(w, generator=ut.random.Generator(0), **options) is w
     assert abs(float(ut.std(w)) / scale - 1) < 0.03
     assert abs(float(ut.mean(w))) < 0.05 * scale
 
@@ -142,6 +146,47 @@ def test_dropout_repeats_with_its_generator(engine: str) -> None:
     draws = [nn.functional.dropout(ut.ones(50), generator=ut.random.Generator(3)).tolist() for _ in range(2)]
     assert draws[0] == draws[1]
     assert set(draws[0]) == {0.0, 2.0}
+
+
+def test_wrong_shapes_between_layers_name_the_layer_and_both_shapes() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.ReLU(), nn.Linear(5, 2)))
+    with pytest.raises(ValueError, match=r"Linear\(5, 2\).*\(7, 4\), the weight \(2, 5\)") as caught:
+        net(ut.ones((7, 3)))
+    assert caught.value.__notes__ == [
+        "in part 1 of Sequential: Linear(5, 2)",
+        "in part 1 of Sequential: Sequential()",
+    ]
+
+
+def test_what_is_frozen_does_not_learn_and_thaws(engine: str) -> None:
+    net = Net()
+    names = {name for name, _ in net.named_parameters()}
+    buffers = {name for name, _ in net.named_buffers()}
+    assert "table" in buffers
+    assert not names & buffers
+    net.first.requires_grad_(False)
+    assert {name for name, _ in net.named_parameters()} == names - {"first.weight", "first.bias"}
+    net(ut.ones((5, 3))).sum().backward()
+    assert net.first.weight.grad is None
+    net.requires_grad_()
+    assert {name for name, _ in net.named_parameters()} == names
+    assert {name for name, _ in net.named_buffers()} == buffers
+
+
+def test_functional_has_all_forms() -> None:
+    for name in (
+        "conv",
+        "max_pool",
+        "attention",
+        "cross_entropy",
+        "kl_div",
+        "layer_norm",
+        "embedding",
+        "gelu",
+    ):
+        assert callable(getattr(nn.functional, name))
+    with pytest.raises(AttributeError, match="no attribute 'convolve'"):
+        _ = nn.functional.convolve
 
 
 @pytest.mark.parametrize(
@@ -170,6 +215,18 @@ def test_dropout_repeats_with_its_generator(engine: str) -> None:
         (lambda: nn.cross_entropy(ut.ones((2, 3)), ut.ones(2)), r"integers of shape \(2,\)"),
         (lambda: nn.cross_entropy(ut.ones((2, 3)), ut.asarray([0])), r"expected \(2,\)"),
         (lambda: nn.cross_entropy(ut.arange(3), ut.asarray(0)), "logits are int64"),
+        (
+            lambda: nn.cross_entropy(ut.ones((2, 3)), ut.asarray([True, False])),
+            "target is bool; expected integers",
+        ),
+        (lambda: nn.nll_loss(ut.ones((2, 3)), ut.ones(2)), "target is float64; expected integers"),
+        (lambda: nn.nll_loss(ut.arange(3), ut.asarray(0)), "input is int64; expected a real floating"),
+        (lambda: nn.bce_with_logits(ut.arange(3), ut.ones(3)), "input is int64"),
+        (lambda: nn.l1_loss(ut.ones(3), ut.ones(3, dtype=ut.complex128)), "target is complex128"),
+        (lambda: nn.huber_loss(ut.ones(3), ut.ones(3), delta=0.0), "delta is 0.0"),
+        (lambda: nn.kl_div(ut.ones(3) * 1j, ut.ones(3)), "input is complex128"),
+        (lambda: nn.functional.gelu(ut.ones(3), "erf"), "'none' or 'tanh'"),  # type: ignore[arg-type]  # what it refuses
+        (lambda: nn.init.kaiming_normal_(ut.ones((2, 3)), mode="fan"), "'fan_in' or 'fan_out'"),  # type: ignore[arg-type]  # what it refuses
         (lambda: nn.functional.glu(ut.ones(3)), "odd length"),
         (lambda: nn.init.fans(ut.ones(3)), "2 axes or more"),
         (lambda: nn.init.gain("sine"), "not known"),

@@ -40,7 +40,14 @@ LAYERS = {
     ),
     "embedding": Case(lambda: nn.Embedding(6, 3), lambda: tnn.Embedding(6, 3), RNG.integers(0, 6, (2, 7))),
     "layer norm": Case(lambda: nn.LayerNorm((3, 4)), lambda: tnn.LayerNorm((3, 4)), draw(5, 3, 4)),
+    "layer norm no bias": Case(
+        lambda: nn.LayerNorm(4, 1e-3, False), lambda: tnn.LayerNorm(4, 1e-3, bias=False), draw(5, 4)
+    ),
     "rms norm": Case(lambda: nn.RMSNorm(4), lambda: tnn.RMSNorm(4), draw(5, 4)),
+    "rms norm 2d": Case(lambda: nn.RMSNorm((3, 4), 1e-3), lambda: tnn.RMSNorm((3, 4), 1e-3), draw(5, 3, 4)),
+    "batch norm 3 axes": Case(
+        lambda: nn.BatchNorm(4, 1e-3, 0.3), lambda: tnn.BatchNorm1d(4, 1e-3, 0.3), draw(6, 4, 3)
+    ),
     "batch norm 1d": Case(lambda: nn.BatchNorm(4), lambda: tnn.BatchNorm1d(4), draw(6, 4)),
     "batch norm 2d": Case(lambda: nn.BatchNorm(3), lambda: tnn.BatchNorm2d(3), draw(4, 3, 5, 2)),
     "conv1d": Case(lambda: nn.Conv1d(4, 6, 3), lambda: tnn.Conv1d(4, 6, 3), draw(2, 4, 9)),
@@ -57,6 +64,7 @@ LAYERS = {
     ),
     "max pool 1d": Case(lambda: nn.MaxPool(3, 2, 1), lambda: tnn.MaxPool1d(3, 2, 1), draw(2, 3, 9)),
     "max pool 2d": Case(lambda: nn.MaxPool(2), lambda: tnn.MaxPool2d(2), draw(2, 3, 6, 5)),
+    "avg pool 1d": Case(lambda: nn.AvgPool(2, 3), lambda: tnn.AvgPool1d(2, 3), draw(2, 3, 10)),
     "avg pool 2d": Case(lambda: nn.AvgPool(3, 2, 1), lambda: tnn.AvgPool2d(3, 2, 1), draw(2, 3, 7, 5)),
     "flatten": Case(nn.Flatten, tnn.Flatten, draw(2, 3, 4)),
     "sequential": Case(
@@ -71,7 +79,8 @@ ACTIVATIONS = {
     "leaky relu": (lambda: nn.LeakyReLU(0.2), lambda: tnn.LeakyReLU(0.2)),
     "elu": (nn.ELU, tnn.ELU),
     "selu": (nn.SELU, tnn.SELU),
-    "gelu": (nn.GELU, lambda: tnn.GELU(approximate="tanh")),
+    "gelu": (nn.GELU, tnn.GELU),
+    "gelu tanh": (lambda: nn.GELU("tanh"), lambda: tnn.GELU(approximate="tanh")),
     "silu": (nn.SiLU, tnn.SiLU),
     "mish": (nn.Mish, tnn.Mish),
     "sigmoid": (nn.Sigmoid, tnn.Sigmoid),
@@ -85,10 +94,10 @@ ACTIVATIONS = {
 LAYERS.update({name: Case(ours, theirs, EXTREME) for name, (ours, theirs) in ACTIVATIONS.items()})
 
 
-def agree(found: Any, expected: Any) -> None:
+def agree(found: Any, expected: Any, tolerance: float = 1e-10) -> None:
     found = found.detach().to("numpy").numpy() if isinstance(found, ut.Tensor) else found
     expected = expected.detach().numpy() if isinstance(expected, torch.Tensor) else expected
-    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def twins(case: Case) -> tuple[Any, Any]:
@@ -128,6 +137,38 @@ def test_layers(engine: str, name: str) -> None:
             agree(p.grad, q.grad)
     for key, value in theirs.state_dict().items():
         agree(ours.state_dict()[key], value)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_in_float32(engine: str, name: str) -> None:
+    case = LAYERS[name]
+    theirs = case.theirs().float()
+    ours = case.ours().to(ut.float32)
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    x, tx = leaf(case.x.astype(np.float32) if case.x.dtype.kind == "f" else case.x)
+    out, expected = ours(x), theirs(tx)
+    assert out.dtype is ut.float32
+    agree(out, expected, 1e-6)
+    if out.requires_grad:
+        g = np.cos(np.arange(math.prod(out.shape), dtype=np.float32)).reshape(out.shape)
+        out.backward(ut.asarray(g))
+        expected.backward(torch.tensor(g))
+    if x.requires_grad:
+        agree(x.grad, tx.grad, 1e-6)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        agree(p.grad, q.grad, 1e-6)
+
+
+def test_dropout_is_its_mask_in_both_directions(engine: str) -> None:
+    layer = nn.Dropout(0.25, ut.random.Generator(0))
+    x, _ = leaf(draw(40, 50))
+    out = layer(x)
+    out.backward(ut.ones_like(out))
+    mask = np.asarray(x.grad)
+    assert set(np.unique(mask)) == {0.0, 1 / 0.75}
+    assert abs((mask == 0).mean() - 0.25) < 0.03
+    agree(out, mask * x.detach().to("numpy").numpy())
+    assert layer.eval()(x) is x
 
 
 @pytest.mark.parametrize("name", [n for n in LAYERS if LAYERS[n].x.dtype.kind == "f"])
@@ -321,7 +362,7 @@ def test_ten_steps_of_lbfgs(engine: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_ten_steps_of_each_schedule(name: str) -> None:
+def test_ten_steps_of_each_schedule(engine: str, name: str) -> None:
     make, their_make = SCHEDULES[name]
     ours, theirs = networks()
     o, to = optim.SGD(ours, lr=0.2), torch.optim.SGD(theirs.parameters(), lr=0.2)
@@ -445,12 +486,14 @@ def test_attention(engine: str, masked: str) -> None:
     gradients_agree(ours, theirs)
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
-def test_transformer_block(engine: str, norm_first: bool) -> None:
+@pytest.mark.parametrize(("norm_first", "activation"), [(False, "relu"), (True, "gelu")])
+def test_transformer_block(engine: str, norm_first: bool, activation: str) -> None:
     ours, theirs = twins(
         Case(
-            lambda: nn.TransformerBlock(8, 2, 16, dropout=0.0, norm_first=norm_first),
-            lambda: tnn.TransformerEncoderLayer(8, 2, 16, 0.0, norm_first=norm_first, batch_first=True),
+            lambda: nn.TransformerBlock(8, 2, 16, 0.0, activation, norm_first=norm_first),
+            lambda: tnn.TransformerEncoderLayer(
+                8, 2, 16, 0.0, activation, norm_first=norm_first, batch_first=True
+            ),
             draw(1),
         )
     )

@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import unitensor as ut
 from unitensor import special
 from unitensor._ops.selection import relu as relu
 from unitensor.random import Generator, default_generator
 
+if TYPE_CHECKING:
+    from .attention import attention as attention
+    from .convolution import avg_pool as avg_pool, conv as conv, max_pool as max_pool, pad as pad
+    from .losses import (
+        bce_with_logits as bce_with_logits,
+        cross_entropy as cross_entropy,
+        huber_loss as huber_loss,
+        kl_div as kl_div,
+        l1_loss as l1_loss,
+        mse_loss as mse_loss,
+        nll_loss as nll_loss,
+    )
+
 T = ut.Tensor
+#: Functions that stand beside their layers, and are found here, too.
+BESIDE = {
+    **dict.fromkeys(("conv", "max_pool", "avg_pool", "pad"), "convolution"),
+    "attention": "attention",
+    **dict.fromkeys(
+        (
+            "cross_entropy",
+            "nll_loss",
+            "bce_with_logits",
+            "mse_loss",
+            "l1_loss",
+            "huber_loss",
+            "kl_div",
+        ),
+        "losses",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in BESIDE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"unitensor.nn.{BESIDE[name]}"), name)
 
 
 def leaky_relu(x: T, slope: float = 0.01) -> T:
@@ -59,9 +97,19 @@ def mish(x: T) -> T:
     return x * ut.tanh(softplus(x))
 
 
-def gelu(x: T) -> T:
-    """The Gaussian error linear unit in its tanh form (PyTorch's `approximate="tanh"`)."""
-    return 0.5 * x * (1 + ut.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+def gelu(x: T, approximate: Literal["none", "tanh"] = "none") -> T:
+    """x times the probability that a normal number is below x, or the quicker form by tanh.
+
+    >>> import unitensor as ut
+    >>> from unitensor.nn import functional as f
+    >>> round(f.gelu(ut.asarray(1.0)).item(), 6), round(f.gelu(ut.asarray(1.0), "tanh").item(), 6)
+    (0.841345, 0.841192)
+    """
+    if approximate == "tanh":
+        return 0.5 * x * (1 + ut.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate is {approximate!r}; expected 'none' or 'tanh'")
+    return x * special.ndtr(x)
 
 
 def softmax(x: T, axis: int = -1) -> T:

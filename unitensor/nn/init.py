@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import unitensor as ut
 from unitensor.random import Generator, default_generator
@@ -111,19 +112,36 @@ def xavier_normal_(x: ut.Tensor, gain: float = 1.0, generator: Generator | None 
     return normal_(x, 0.0, gain * math.sqrt(2 / sum(fans(x))), generator)
 
 
+Mode = Literal["fan_in", "fan_out"]
+
+
+def _spread(x: ut.Tensor, nonlinearity: str, slope: float, mode: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"kaiming: mode is {mode!r}; expected 'fan_in' or 'fan_out'")
+    return gain(nonlinearity, slope) / math.sqrt(fans(x)[mode == "fan_out"])
+
+
 def kaiming_uniform_(
-    x: ut.Tensor, nonlinearity: str = "relu", slope: float = 0.0, generator: Generator | None = None
+    x: ut.Tensor,
+    nonlinearity: str = "relu",
+    slope: float = 0.0,
+    mode: Mode = "fan_in",
+    generator: Generator | None = None,
 ) -> ut.Tensor:
-    """Uniform, with the variance of He et al.: gain**2 / fan_in."""
-    bound = gain(nonlinearity, slope) * math.sqrt(3 / fans(x)[0])
+    """Uniform, with the variance of He et al.: gain**2 / fan_in (or fan_out)."""
+    bound = math.sqrt(3) * _spread(x, nonlinearity, slope, mode)
     return uniform_(x, -bound, bound, generator)
 
 
 def kaiming_normal_(
-    x: ut.Tensor, nonlinearity: str = "relu", slope: float = 0.0, generator: Generator | None = None
+    x: ut.Tensor,
+    nonlinearity: str = "relu",
+    slope: float = 0.0,
+    mode: Mode = "fan_in",
+    generator: Generator | None = None,
 ) -> ut.Tensor:
-    """Normal, with the variance of He et al.: gain**2 / fan_in."""
-    return normal_(x, 0.0, gain(nonlinearity, slope) / math.sqrt(fans(x)[0]), generator)
+    """Normal, with the variance of He et al.: gain**2 / fan_in (or fan_out)."""
+    return normal_(x, 0.0, _spread(x, nonlinearity, slope, mode), generator)
 
 
 def orthogonal_(x: ut.Tensor, gain: float = 1.0, generator: Generator | None = None) -> ut.Tensor:

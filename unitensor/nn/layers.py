@@ -244,8 +244,12 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """What the last part makes of what the others made."""
-        for part in self._parts:
-            x = part(x)
+        for i, part in enumerate(self._parts):
+            try:
+                x = part(x)
+            except Exception as error:
+                error.add_note(f"in part {i} of Sequential: {type(part).__name__}({part.extra_repr()})")
+                raise
         return x
 
 

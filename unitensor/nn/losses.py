@@ -28,7 +28,9 @@ def _alike(name: str, x: T, target: T) -> None:
             f"{name}: the input has shape {x.shape}, the target {target.shape}; expected the same"
         )
     if not ut.isdtype(x.dtype, "real floating"):
-        raise TypeError(f"{name}: the input is {x.dtype}; expected a real floating dtype")
+        raise TypeError(f"{name}: the input is {x.dtype}; expected a real floating dtype: x.to(ut.float64)")
+    if ut.isdtype(target.dtype, "complex floating"):
+        raise TypeError(f"{name}: the target is {target.dtype}; expected a real dtype: ut.real(target)")
 
 
 def cross_entropy(
@@ -64,6 +66,8 @@ def cross_entropy(
     spread = None if weight is None else ut.reshape(weight, (-1,) + (1,) * (logits.ndim - axis - 1))
     if ut.isdtype(target.dtype, "integral"):
         return _integer_nll(name, logp, target, weight, spread, ignore_index, label_smoothing, reduction)
+    if not ut.isdtype(target.dtype, "real floating"):
+        raise TypeError(f"{name}: the target is {target.dtype}; expected integers, or probabilities")
     if target.shape != logits.shape:
         raise ValueError(
             f"{name}: a {target.dtype} target has shape {target.shape}; expected probabilities of shape "
@@ -128,6 +132,10 @@ def nll_loss(
     reduction: Reduction = "mean",
 ) -> T:
     """The negative of the right class's log probability; classes lie along axis 1 (0 of one sample)."""
+    if not ut.isdtype(logp.dtype, "real floating"):
+        raise TypeError(f"nll_loss: the input is {logp.dtype}; expected a real floating dtype")
+    if not ut.isdtype(target.dtype, "integral"):
+        raise TypeError(f"nll_loss: the target is {target.dtype}; expected integers: target.to(ut.int64)")
     return _integer_nll("nll_loss", logp, target, weight, None, ignore_index, 0.0, reduction)
 
 

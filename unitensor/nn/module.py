@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, Self
 
 import unitensor as ut
@@ -43,6 +43,7 @@ class Module:
     training: bool = True
     _before: tuple[Hook, ...] = ()
     _after: tuple[Hook, ...] = ()
+    _frozen: Set[str] = frozenset()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What calling the module computes; a subclass defines it."""
@@ -122,6 +123,29 @@ class Module:
     def parameters(self) -> list[ut.Tensor]:
         """All parameters, each once."""
         return [value for _, value in self.named_parameters()]
+
+    def named_buffers(self) -> Iterator[tuple[str, ut.Tensor]]:
+        """Names and buffers: the Tensors that are saved, but not learned."""
+        return ((name, value) for name, value in self.named_tensors() if not value.requires_grad)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Ask for the gradients of all floating Tensors that are parameters, or freeze them.
+
+        >>> from unitensor import nn
+        >>> net = nn.Linear(2, 1).requires_grad_(False)
+        >>> net.parameters(), len(net.requires_grad_().parameters())
+        ([], 2)
+        """
+        for _, module in self.modules():
+            for key, value in list(vars(module).items()):
+                if isinstance(value, ut.Tensor) and not key.startswith("_"):
+                    if not requires_grad and value.requires_grad:
+                        value.requires_grad_(False)
+                        module._frozen = {*module._frozen, key}
+                    elif requires_grad and key in module._frozen:
+                        value.requires_grad_()
+                        module._frozen = module._frozen - {key}
+        return self
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
