@@ -10,6 +10,7 @@ from typing import Any
 
 import cupy as cp
 import numpy as np
+from unitensor_cupy_special import Special
 
 from unitensor import Backend, BackendError
 
@@ -118,7 +119,7 @@ def _is_mask(part: Any) -> bool:
     return isinstance(part, cp.ndarray) and part.dtype == bool
 
 
-class CupyBackend(Backend):
+class CupyBackend(Special, Backend):
     """CuPy's functions; what promotes is cast by the front end, since CuPy 13 has NumPy 1's rules."""
 
     name = "cupy"
