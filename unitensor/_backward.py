@@ -12,8 +12,9 @@ from . import _graph
 from ._backend import backend_of, load_backend
 from ._dtypes import as_dtype, is_complex
 from ._errors import describe
-from ._graph import LEAF, Dual, GradientError, apply_recorded, new_seq, propagate
+from ._graph import LEAF, Dual, GradientError, new_seq
 from ._op import scope
+from ._pass import apply_recorded, propagate
 
 if TYPE_CHECKING:
     from ._tensor import Tensor

@@ -22,20 +22,17 @@ from ._graph import (
     GradientError,
     Watched,
     anomaly,
-    apply_carefully,
-    apply_recorded,
     enable_grad,
     frontier,
-    has_nan,
     is_grad_enabled,
     name_of,
     new_seq,
     no_grad,
-    propagate,
     select_rule,
     special,
 )
 from ._op import scope
+from ._pass import apply_carefully, apply_recorded, has_nan, propagate
 from ._transforms import _marked
 from ._trees import leaves, tree_map
 

@@ -1,0 +1,335 @@
+"""The backward pass over a graph: cotangents go from the newest node to the oldest.
+
+On engine arrays with their namespace, or on Tensors with ours, which records the pass itself. Where a
+selecting op made zeros, `apply_carefully` keeps them from meeting what is infinite or NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush, heapreplace
+from typing import Any
+
+from numpy import errstate
+
+from ._backend import backend_of
+from ._dtypes import as_dtype, is_complex
+from ._graph import (
+    FREED,
+    LEAF,
+    GradientError,
+    Watched,
+    anomaly,
+    edges_of,
+    fit,
+    fit_rule,
+    freed,
+    name_of,
+    output_nodes,
+    select_rule,
+    stamps,
+)
+from ._op import Rule, rules, scope
+
+
+def accumulate(xp: Any, a: Any, b: Any) -> Any:
+    """The sum of two cotangents; those of an op with several outputs are added one by one."""
+    if type(a) is tuple:
+        return tuple(q if p is None else p if q is None else xp.add(p, q) for p, q in zip(a, b))
+    return xp.add(a, b)
+
+
+def propagate(
+    roots: list[tuple[list[Any], Any]],
+    xp: Any,
+    *,
+    keep: bool,
+    limit: int = 0,
+    apply: Callable[..., Any] | None = None,
+) -> dict[int, tuple[list[Any], Any]]:
+    """Carry cotangents from roots to leaves, newest node first.
+
+    Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
+    count as leaves. Consumed nodes are freed unless `keep`. With `apply`, every rule runs
+    through it (on Tensors, recorded); without, on the engine's arrays.
+
+    A zero that a selecting op made must not be multiplied into a NaN. From the first such op on
+    a recorded pass is careful at once; a raw pass keeps a copy of its state, and only if a leaf
+    gets a NaN it goes back there and is careful from then on. NumPy's warnings, which would be of
+    such NaNs, are off from there, too.
+    """
+    silence: list[errstate] = []  # leaner than an ExitStack, which small graphs would feel
+    try:
+        return _propagate(roots, xp, keep, limit, apply, silence)
+    finally:
+        for entered in silence:
+            entered.__exit__(None, None, None)
+
+
+def _propagate(
+    roots: list[tuple[list[Any], Any]],
+    xp: Any,
+    keep: bool,
+    limit: int,
+    apply: Callable[..., Any] | None,
+    silence: list[errstate],
+) -> dict[int, tuple[list[Any], Any]]:
+    pending: dict[int, list[Any]] = {}
+    heap: list[int] = []
+    leaves: dict[int, tuple[list[Any], Any]] = {}
+    for node, g in roots:
+        if node[0] in pending:
+            pending[node[0]][1] = accumulate(xp, pending[node[0]][1], g)
+        else:
+            pending[node[0]] = [node, g]
+            heappush(heap, -node[0])
+    node, g = pending.pop(-heappop(heap))
+    add = xp.add
+    careful = False
+    plain = apply is None
+    run_carefully = apply_carefully
+    if scope["special"] and (watch := anomaly.get()) is not None:
+        plain = False
+        apply, run_carefully = _watched(xp, apply, watch[1])
+    oldest = max(limit, scope["last_write"])
+    saved: Any = None
+    consumed: list[list[Any]] = []
+    parent: Any
+    second: Any
+    rest: Any
+    while True:
+        # The newest parent stays in hand, so that a chain never touches the heap.
+        newest = 0
+        hand = hand_g = None
+        second = rest = None
+        if len(node) == 7:
+            _, _, _, state, parent, rule, residual = node
+        elif len(node) == 10:
+            _, _, _, state, parent, rule, residual, second, rule2, residual2 = node
+        else:
+            state, parent, rest = node[3], None, edges_of(node)
+        if state != 0 or node[0] <= oldest:
+            if node[0] <= limit or state is LEAF:
+                leaves[node[0]] = (node, g)
+                parent = second = rest = None
+            elif state is FREED:
+                raise freed(node)
+            else:
+                if node[0] <= oldest:
+                    check_saved(node)
+                selects = state.selects if type(state) is Watched else state
+                if selects and apply is not None and not careful:
+                    careful, plain = True, False
+                    _silence(silence)
+                elif selects and saved is None and plain:
+                    _silence(silence)
+                    copied = {s: list(cell) for s, cell in pending.items()}
+                    saved = (copied, list(heap), dict(leaves), node, g)
+        if not keep and (parent is not None or second is not None or rest):
+            if saved is not None or not plain:
+                consumed.append(node)
+            else:
+                node[3] = FREED
+                node[4] = node[6] = None
+                if second is not None:
+                    node[7] = node[9] = None
+                elif rest:
+                    del node[4:]
+        while parent is not None or second is not None or rest:
+            if parent is None:
+                if second is not None:
+                    parent, rule, residual, second = second, rule2, residual2, None
+                else:
+                    parent, rule, residual = rest.pop()
+                    continue
+            if plain:
+                gp = g if rule is None else rule(xp, g, residual)
+            elif careful:
+                gp = run_carefully(xp, apply, node, (parent, rule, residual), g)
+            else:
+                gp = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
+            s = parent[0]
+            if s == newest:
+                hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
+            elif s in pending:
+                cell = pending[s]
+                cell[1] = add(cell[1], gp) if type(gp) is not tuple else accumulate(xp, cell[1], gp)
+            elif s > newest:
+                if newest:
+                    pending[newest] = [hand, hand_g]
+                    heappush(heap, -newest)
+                newest, hand, hand_g = s, parent, gp
+            else:
+                pending[s] = [parent, gp]
+                heappush(heap, -s)
+            parent = None
+        if heap and -heap[0] > newest:
+            if newest:
+                pending[newest] = [hand, hand_g]
+                node, g = pending.pop(-heapreplace(heap, -newest))
+            else:
+                node, g = pending.pop(-heappop(heap))
+        elif newest:
+            node, g = hand, hand_g  # type: ignore[assignment]  # set together with `newest`
+        elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
+            pending, heap, leaves, node, g = saved
+            careful = True
+            plain = False
+        else:
+            for node in consumed:
+                node[3] = FREED
+                del node[4:]
+            return leaves
+
+
+def _silence(entered: list[errstate]) -> None:
+    """Turn NumPy's warnings of NaNs off until the pass ends."""
+    if not entered:
+        entered.append(errstate(divide="ignore", invalid="ignore"))
+        entered[0].__enter__()
+
+
+def _watched(xp: Any, apply: Callable[..., Any] | None, watch: Callable[..., Any]) -> tuple[Any, Any]:
+    """The ways to run an edge's rule, plainly and with care, watched by `detect_anomaly`."""
+
+    def run(node: list[Any], edge: Any, g: Any) -> Any:
+        if apply is not None:
+            return apply(node, edge, g)
+        return g if edge[1] is None else edge[1](xp, g, edge[2])
+
+    def run_carefully(_: Any, __: Any, node: list[Any], edge: Any, g: Any) -> Any:
+        return watch(xp, lambda node, edge, g: apply_carefully(xp, apply, node, edge, g), node, edge, g)
+
+    return lambda node, edge, g: watch(xp, run, node, edge, g), run_carefully
+
+
+def check_saved(node: list[Any]) -> None:
+    """Refuse a node that saved an array which was written to later."""
+    for residual in node[6::3]:
+        for a in _arrays(residual):
+            backend = backend_of(a)
+            if backend is None or not backend.mutable:
+                continue
+            written, place = stamps.get(backend.storage(a)) or (scope["forgotten"], ("a line long ago", ""))
+            if written > node[0]:
+                raise GradientError(
+                    f"an array of shape {tuple(a.shape)} that `{name_of(node)}` saved for the backward pass "
+                    f"was overwritten at {place[0]}:{place[1]}; write to a copy there: x = x.clone()"
+                )
+
+
+def _arrays(residual: Any) -> Iterator[Any]:
+    if type(residual) in (tuple, list):
+        for part in residual:
+            yield from _arrays(part)
+    elif hasattr(residual, "shape") and hasattr(residual, "dtype"):
+        yield residual
+
+
+def has_nan(xp: Any, g: Any) -> bool:
+    """Whether there is a NaN in a cotangent; of complex infinities that cancel it may say so, too."""
+    if 0 in g.shape:
+        return False
+    one = xp.sum(g) if is_complex(as_dtype(g.dtype)) else xp.max(g)  # the quickest that keeps a NaN
+    return bool(one != one)
+
+
+def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], edge: Any, g: Any) -> Any:
+    """Run an edge's rule so that where the cotangent is zero, so is what it gives.
+
+    In a recorded pass only what is not finite is replaced there: a zero may have come about by
+    chance, and then its derivative still counts.
+    """
+    parent, rule, residual = edge
+    if rule is fit_rule:
+        inner, inner_residual, meta = residual
+        return fit(xp, apply_carefully(xp, apply, node, (parent, inner, inner_residual), g), meta)
+
+    def plain(g: Any, residual: Any) -> Any:
+        if rule is None:
+            return g
+        return rule(xp, g, residual) if apply is None else apply(node, (parent, rule, residual), g)
+
+    op = node[2]
+    gp = plain(g, residual)
+    made = rules.get(rule)
+    if made is None or type(g) is tuple:
+        return gp
+
+    def without(mask: Any) -> Any:
+        if apply is not None:
+            mask = xp.logical_and(mask, xp.logical_not(xp.isfinite(gp)))
+        return xp.where(mask, xp.zeros_like(gp), gp)
+
+    if op.elementwise:
+        return without(xp.equal(g, 0))
+    if "keepdims" in op.options and not op.linear and g.shape != gp.shape:
+        axis = _need(made, residual, "axis") if "axis" in op.options else (-2, -1)
+        axes = range(len(gp.shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+        axes = [a % len(gp.shape) for a in axes]
+        shape = tuple(1 if i in axes else n for i, n in enumerate(gp.shape))
+        return without(xp.reshape(xp.equal(g, 0), shape))
+    if op.linear == "each" and len(op.inputs) == 2:
+        return _finite_product(xp, made, residual, g, gp, plain)
+    return gp
+
+
+def _need(rule: Rule, residual: Any, name: str) -> Any:
+    values = (residual,) if len(rule.needs) == 1 else residual
+    return values[rule.needs.index(name)]
+
+
+def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: Callable[..., Any]) -> Any:
+    """The cotangent of a product, in which 0 times an infinite or missing factor is 0."""
+    other = rule.op.inputs[1 - rule.index]
+    if other not in rule.needs:
+        return gp
+    values = [residual] if len(rule.needs) == 1 else list(residual)
+    at = rule.needs.index(other)
+    y = values[at]
+    raw = g._xp if isinstance(g, scope["Tensor"]) else xp
+    finite = raw.isfinite(y)
+    if bool(raw.all(finite)):
+        return gp
+
+    def packed(value: Any) -> Any:
+        values[at] = value
+        return value if len(values) == 1 else tuple(values)
+
+    clean = plain(g, packed(raw.where(finite, y, raw.zeros_like(y))))
+    hits = plain(xp.astype(xp.not_equal(g, 0), g.dtype), packed(raw.astype(raw.logical_not(finite), y.dtype)))
+    return xp.where(xp.equal(hits, 0), clean, xp.full_like(clean, float("nan")))
+
+
+def apply_recorded(node: list[Any], edge: Any, g: Any) -> Any:
+    """Run an edge's rule on Tensors, so that the gradient has a graph of its own."""
+    rule, residual = edge[1], edge[2]
+    if rule is None:
+        return g
+    if rule is fit_rule:
+        inner, inner_residual, meta = residual
+        g = g if inner is None else _on_tensors(node, inner, inner_residual, g)
+        return fit(scope["tensors"], g, meta)
+    if rule is select_rule:
+        return select_rule(None, g, residual)
+    return _on_tensors(node, rule, residual, g)
+
+
+def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
+    rule = rules.get(call)
+    if rule is None:
+        return call(scope["tensors"], g, residual)
+    xp = next(part for part in g if part is not None)._xp if type(g) is tuple else g._xp
+    make = scope["wrap"]
+    values = (residual,) if len(rule.needs) == 1 else residual or ()
+    named = []
+    for name, value in zip(rule.needs, values):
+        if name == "out":
+            if type(value) is tuple:
+                value = tuple(make(a, xp, p) for a, p in zip(value, output_nodes(node, xp, value)))
+            else:
+                value = make(value, xp, node)
+        elif name in rule.op.inputs and value is not None and type(value) is not int:
+            value = make(value, xp, node[4 + 3 * rule.op.inputs.index(name)])
+        named.append(value)
+    return rule.formula(scope["tensors"], g, *named)
