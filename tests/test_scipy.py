@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -768,3 +771,170 @@ def test_gradients(case: Case) -> None:
 def test_second_derivatives(case: Case) -> None:
     loose = {"atol": 1e-6} if case.step is None else {"step": case.step, "rtol": 1e-3, "atol": 1e-4}
     gradgradcheck(lambda *xs: case.run(us, *xs), *map(ut.asarray, case.arrays), fast=True, **loose)
+
+
+# What is not a gradient check ------------------------------------------------------------------------
+
+
+def test_third_derivatives() -> None:
+    def third(f: Callable[..., Any], x: Any) -> float:
+        return float(ut.grad(ut.grad(ut.grad(f)))(x).item())
+
+    def cube_root(a: Any) -> Any:
+        return us.optimize.root_scalar(lambda x, a: x**3 - a, args=(a,), bracket=(0, 5)).root
+
+    a = 2.0
+    np.testing.assert_allclose(third(cube_root, ut.asarray(a)), 10 / 27 * a ** (-8 / 3), rtol=1e-8)
+
+    def pole(a: Any) -> Any:  # the fourth value is -a**3
+        return us.signal.lfilter([1.0], ut.stack([ut.ones(()), a]), [1.0, 0.0, 0.0, 0.0])[3]
+
+    np.testing.assert_allclose(third(pole, ut.asarray(a)), -6.0)
+    grown = third(lambda x: us.linalg.expm(ut.reshape(x, (1, 1)))[0, 0], ut.asarray(a))
+    np.testing.assert_allclose(grown, np.exp(a))
+
+
+def test_solve_ivp_finds_gradients_of_what_the_function_uses() -> None:
+    k = ut.tensor(0.7, requires_grad=True)
+    us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9).y[0, -1].backward()
+    np.testing.assert_allclose(k.grad.item(), -np.exp(-0.7), rtol=1e-6)
+    pushed = ut.jvp(
+        lambda k: us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9).y[0, -1],
+        (ut.asarray(0.7),),
+        (ut.asarray(1.0),),
+    )[1]
+    np.testing.assert_allclose(pushed.item(), -np.exp(-0.7), rtol=1e-6)
+
+
+def test_solve_ivp_without_a_gradient_is_scipys() -> None:
+    def fall(t: Any, y: Any) -> Any:
+        return [y[1], -9.8 + 0 * y[1]]
+
+    def ground(t: Any, y: Any) -> Any:
+        return y[0]
+
+    ground.terminal = True  # type: ignore[attr-defined]  # SciPy's way to say so
+    for method in ("RK45", "LSODA", "BDF", "Radau"):
+        given = {"method": method, "events": ground, "dense_output": True}
+        expected = scipy.integrate.solve_ivp(fall, (0, 10), [5.0, 0.0], **given)
+        found = us.integrate.solve_ivp(fall, (0, 10), [5.0, 0.0], **given)
+        np.testing.assert_allclose(found.y.numpy(), expected.y, rtol=1e-12)
+        np.testing.assert_allclose(found.t.numpy(), expected.t, rtol=1e-12)
+        np.testing.assert_allclose(found.t_events[0], expected.t_events[0], rtol=1e-12)
+        np.testing.assert_allclose(found.sol(0.3).numpy(), expected.sol(0.3), rtol=1e-12)
+        assert found.status == 1
+
+
+def refuse(error: type[Exception], match: str, run: Callable[[], Any]) -> None:
+    with pytest.raises(error, match=match):
+        run()
+
+
+def test_a_gradient_is_never_dropped() -> None:
+    p = ut.tensor(2.0, requires_grad=True)
+    one, error = ut.ones(1), ut.GradientError
+    refuse(error, "not in args", lambda: us.optimize.root(lambda x: x - p, one))
+    refuse(error, "not in args", lambda: us.optimize.minimize(lambda x: ((x - p) ** 2).sum(), one))
+    refuse(error, "not in args", lambda: us.optimize.fixed_point(lambda x: p / x, one))
+    stuck = us.optimize.root(lambda x, p: x**2 + p, one, args=(p,))
+    assert not stuck.success
+    refuse(error, "no solution", stuck.x.sum().backward)
+    flat = us.optimize.root(lambda x, p: (x - p) ** 2, ut.full((1,), 2.0), args=(p,))
+    refuse(error, "singular", flat.x.sum().backward)
+    refuse(error, "bounds", lambda: us.optimize.minimize(lambda x: (x**2).sum(), one, bounds=[(p, None)]))
+    refuse(error, "no gradient in t", lambda: us.linalg.fractional_matrix_power(ut.eye(2), p))
+    for how in ({"method": "LSODA"}, {"method": "BDF"}, {"events": lambda t, y, p: y[0] - p}):
+        decay = partial(us.integrate.solve_ivp, lambda t, y, p: p * y, (0, 1), one, args=(p,), **how)
+        refuse(error, "gradient", decay)
+    sparse = us.sparse.csr_array((p * ut.ones(2), [0, 1], [0, 1, 2]))
+    refuse(error, "detach", sparse.to_scipy)
+    with ut.no_grad():
+        assert not us.optimize.root(lambda x: x - p, one).x.requires_grad
+
+
+def test_what_is_not_supported_is_named() -> None:
+    x = ut.asarray([1.0, 2.0, 3.0])
+    refuse(ValueError, "mode='wide'.*'full', 'valid', 'same'", lambda: us.signal.convolve(x, x, "wide"))
+    refuse(ValueError, "method='gust'", lambda: us.signal.filtfilt([1.0], [1.0], x, method="gust"))
+    refuse(ValueError, "equally many", lambda: us.signal.convolve(x, ut.ones((2, 2))))
+    refuse(ValueError, "longer in", lambda: us.signal.convolve(ut.ones((2, 3)), ut.ones((3, 2)), "valid"))
+    refuse(ValueError, "type=5", lambda: us.fft.dct(x, 5))
+    refuse(ValueError, "order=6", lambda: us.ndimage.map_coordinates(x, x[None], order=6))
+    refuse(TypeError, "floating", lambda: us.ndimage.gaussian_filter(ut.arange(3), 1.0))
+    refuse(ValueError, "method='pchip'", lambda: us.interpolate.RegularGridInterpolator((x,), x, "pchip"))
+    refuse(ValueError, "out of bounds", lambda: us.interpolate.interpn((x,), x, ut.asarray([[9.0]])))
+    refuse(ValueError, "increasing", lambda: us.interpolate.CubicSpline(ut.flip(x), x))
+    refuse(ValueError, "periodic", lambda: us.interpolate.make_interp_spline(x, x, bc_type="periodic"))
+    refuse(ValueError, "constraints", lambda: us.optimize.minimize(ut.sum, x, constraints=[{}]))
+    refuse(ValueError, "method='magic'", lambda: us.optimize.root(lambda x: x, x, method="magic"))
+    refuse(
+        ValueError, "vectorized", lambda: us.integrate.solve_ivp(lambda t, y: y, (0, 1), x, vectorized=True)
+    )
+    refuse(
+        TypeError, "expected a Tensor like y", lambda: us.integrate.solve_ivp(lambda t, y: y[:1], (0, 1), x)
+    )
+    refuse(
+        np.linalg.LinAlgError,
+        "scipy.linalg.triangular",
+        lambda: us.linalg.solve_triangular(ut.zeros((2, 2)), x[:2]),
+    )
+    refuse(ValueError, "sizes do not match", lambda: us.sparse.coo_array((x, ([0, 1, 2], [0, 1, 2]))) @ x[:2])
+    refuse(
+        ValueError,
+        "outside of the shape",
+        lambda: us.sparse.coo_array((x, ([0, 1, 2], [0, 1, 2])), shape=(2, 3)),
+    )
+    with ut.use_backend("torch"):
+        other = ut.ones(3)
+    refuse(TypeError, "two backends", lambda: us.signal.convolve(x, other))
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch", "jax"])
+def test_dtypes_stay(engine: str) -> None:
+    with ut.use_backend(engine):
+        x = ut.asarray(normal(5, 5), dtype=ut.float32)
+        spd = ut.matmul(x, x.mT) + 5 * ut.eye(5, dtype=ut.float32)
+        for y in (
+            us.signal.fftconvolve(x, x),
+            us.signal.sosfilt(ut.asarray([[1, 0, 0, 1, 0, 0]], dtype=ut.float32), x),
+            us.fft.dct(x),
+            us.ndimage.gaussian_filter(x, 1.0),
+            us.ndimage.map_coordinates(x, x[:2] + 2),
+            us.linalg.expm(x),
+            us.linalg.cho_solve(us.linalg.cho_factor(spd), x),
+            us.sparse.csr_array((x[0], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5])) @ x,
+        ):
+            assert y.dtype is ut.float32
+            assert y.backend == engine
+        assert us.linalg.expm(ut.zeros((2, 2), dtype=ut.float16)).dtype is ut.float16
+        counts = us.signal.convolve(ut.asarray([1, 2, 3]), ut.asarray([0, 1]))
+        assert counts.dtype is ut.int64
+        assert counts.tolist() == [0, 1, 2, 3]
+
+
+def test_arguments_may_be_arrays_and_lists() -> None:
+    with ut.use_backend("torch"):
+        x = ut.asarray(normal(6))
+    y = us.signal.lfilter([0.5, np.float64(0.5)], np.asarray([1.0, -0.2]), x)
+    assert y.backend == "torch"
+    taps = ut.tensor(0.5, requires_grad=True)
+    us.signal.lfilter([taps, 0.5], [1.0], np.ones(3)).sum().backward()
+    assert taps.grad.item() == 3.0
+
+
+def test_a_sparse_matrix_comes_from_scipy_and_goes_back() -> None:
+    dense = np.asarray([[0.0, 2.0, 0.0], [3.0, 0.0, 4.0]])
+    for name in ("csr_array", "csc_array", "coo_array"):
+        theirs = getattr(scipy.sparse, name)(dense)
+        ours = getattr(us.sparse, name)(theirs)
+        assert (ours.shape, ours.nnz, ours.format) == (theirs.shape, theirs.nnz, theirs.format)
+        np.testing.assert_array_equal(ours.data.numpy(), theirs.data)
+        np.testing.assert_array_equal(ours.to_scipy().toarray(), dense)
+        for other in (ours.tocsr(), ours.tocsc(), ours.tocoo(), ours.T.T):
+            np.testing.assert_array_equal(other.toarray().numpy(), dense)
+
+
+def test_without_scipy_the_error_says_what_to_install() -> None:
+    program = "import sys; sys.modules['scipy'] = None; import unitensor; unitensor.scipy"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "pip install unitensor[scipy]" in found.stderr.splitlines()[-1]

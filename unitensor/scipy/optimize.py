@@ -329,6 +329,8 @@ def minimize(
     how = (method or ("bfgs" if bounds is None else "l-bfgs-b")).lower()
     one_of(name, "method", how, tuple(MINIMIZERS))
     problem = _Problem(name, x0, args, vector=True)
+    if bounds is not None:
+        _limits(name, bounds, problem.start.shape)
     f = _own(fun, 0) if jac is True else fun
     own_slope = _own(fun, 1) if jac is True else jac if callable(jac) else ut.grad(f)
     needs = MINIMIZERS[how]
