@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
-from numpy import errstate
+from numpy import errstate, ufunc
 
 from ._backend import backend_of
 from ._dtypes import as_dtype, is_complex
@@ -91,6 +91,7 @@ def _propagate(
     if scope["special"] and (watch := anomaly.get()) is not None:
         plain = False
         apply, run_carefully = _watched(xp, apply, watch[1])
+    in_place = plain and type(add) is ufunc  # sums that only this pass knows take what else comes
     oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
@@ -123,6 +124,8 @@ def _propagate(
                     _silence(silence)
                 elif selects and saved is None and plain:
                     _silence(silence)
+                    for cell in pending.values():
+                        del cell[2:]  # what is kept must not change
                     copied = {s: list(cell) for s, cell in pending.items()}
                     saved = (copied, list(heap), dict(leaves), node, g)
         if not keep and (parent is not None or second is not None or rest):
@@ -153,7 +156,14 @@ def _propagate(
                 hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
             elif s in pending:
                 cell = pending[s]
-                cell[1] = add(cell[1], gp) if type(gp) is not tuple else accumulate(xp, cell[1], gp)
+                if type(gp) is tuple:
+                    cell[1] = accumulate(xp, cell[1], gp)
+                elif len(cell) == 3:
+                    add(cell[1], gp, cell[1])
+                else:
+                    cell[1] = total = add(cell[1], gp)
+                    if in_place and type(total) is xp.array:
+                        cell.append("own")
             elif s > newest:
                 if newest:
                     pending[newest] = [hand, hand_g]
@@ -166,9 +176,10 @@ def _propagate(
         if heap and -heap[0] > newest:
             if newest:
                 pending[newest] = [hand, hand_g]
-                node, g = pending.pop(-heapreplace(heap, -newest))
+                cell = pending.pop(-heapreplace(heap, -newest))
             else:
-                node, g = pending.pop(-heappop(heap))
+                cell = pending.pop(-heappop(heap))
+            node, g = cell[0], cell[1]
         elif newest:
             node, g = hand, hand_g  # type: ignore[assignment]  # set together with `newest`
         elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
