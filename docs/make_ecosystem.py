@@ -2,6 +2,7 @@
 
     python docs/make_ecosystem.py                    # every engine that runs here, then the page
     python docs/make_ecosystem.py numpy              # one engine; prints what is not right
+    python docs/make_ecosystem.py page FOLDER        # the page, from outcomes that --here wrote earlier
     python docs/make_ecosystem.py numpy lfilter,fft   # only the cases whose names contain one of these
 
 Each function is called with NumPy arrays, with Tensors, and with Tensors that require a gradient;
@@ -31,6 +32,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ecosystem.md"
 ENGINES = ("numpy", "jax", "torch", "strict")
+MARK = "<!-- made by docs/make_ecosystem.py -->"
 
 #: What a function gives for Tensors, and what its gradient is: the words of the table.
 VALUES = ("works", "number", "leaves", "host", "wrong", "error")
@@ -390,17 +392,22 @@ def main(args: list[str]) -> None:
     if args and args[0] in ENGINES:
         run_engine(args[0], args[1] if len(args) > 1 else "", "-")
         return None
-    found: dict[str, dict[str, Any]] = {}
+    if args[:1] == ["page"]:
+        return write_page(Path(args[1]))
     with tempfile.TemporaryDirectory() as folder:
         for engine in ENGINES:
-            out = Path(folder) / f"{engine}.json"
             began = time.perf_counter()
-            if run_engine(engine, "", str(out)) and out.exists():
-                found[engine] = json.loads(out.read_text())
-                print(f"{engine}: {time.perf_counter() - began:.0f} s", flush=True)
-    old = PAGE.read_text() if PAGE.exists() else ""
-    head = old.partition("<!-- made by docs/make_ecosystem.py -->")[0]
-    PAGE.write_text(head + "<!-- made by docs/make_ecosystem.py -->\n\n" + page(found))
+            run_engine(engine, "", f"{folder}/{engine}.json")
+            print(f"{engine}: {time.perf_counter() - began:.0f} s", flush=True)
+        return write_page(Path(folder))
+
+
+def write_page(folder: Path) -> None:
+    """The page from the outcomes of the engines in a folder; what stands above the mark stays."""
+    files = {engine: folder / f"{engine}.json" for engine in ENGINES}
+    found = {engine: json.loads(file.read_text()) for engine, file in files.items() if file.exists()}
+    head = PAGE.read_text().partition(MARK)[0] if PAGE.exists() else ""
+    PAGE.write_text(head + MARK + "\n\n" + page(found))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ a few cases of `docs/make_ecosystem.py`, whose page lists all.
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import programs
 import pytest
 from scipy import optimize
 
@@ -336,3 +338,19 @@ def test_singular_values_of_zero_that_nothing_depends_on(columns: int, engine: s
     wanted = ut.grad(lambda x: ut.sum(by_solve(x) ** 2))(ut.asarray(x))
     np.testing.assert_allclose(found.numpy()[:, :2], wanted.numpy()[:, :2], rtol=1e-7)
     assert np.isfinite(found.numpy()).all()
+
+
+# The example -------------------------------------------------------------------------------------------------------
+
+
+def test_cleaning_data_is_the_same_on_every_engine(tmp_path: Path) -> None:
+    printed = {
+        backend: programs.run("clean_data", tmp_path, "--steps", "2", backend=backend).stdout.splitlines()
+        for backend in ("numpy", "torch")
+    }
+    for backend, lines in printed.items():
+        assert lines[0].split() == ["backend", backend]
+    assert printed["numpy"][2:] == printed["torch"][2:]
+    before, after = (float(word) for word in re.findall(r"\d\.\d+", printed["numpy"][2]))
+    assert after < before
+    assert (tmp_path / "clean_data.png").read_bytes().startswith(b"\x89PNG")
