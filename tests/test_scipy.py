@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -932,6 +934,14 @@ def test_a_sparse_matrix_comes_from_scipy_and_goes_back() -> None:
         np.testing.assert_array_equal(ours.to_scipy().toarray(), dense)
         for other in (ours.tocsr(), ours.tocsc(), ours.tocoo(), ours.T.T):
             np.testing.assert_array_equal(other.toarray().numpy(), dense)
+
+
+def test_the_page_is_current_and_names_what_has_gradients() -> None:
+    maker = runpy.run_path(str(Path(__file__).parent.parent / "docs" / "make_scipy.py"))
+    assert maker["PAGE"].read_text(encoding="utf-8") == maker["page"](), "run python docs/make_scipy.py"
+    functions = {path.partition(".")[2] for path in maker["public"]()}
+    assert {name for names in maker["GRADIENTS"].values() for name in names} - {""} <= functions
+    assert len(functions) > 50
 
 
 def test_without_scipy_the_error_says_what_to_install() -> None:

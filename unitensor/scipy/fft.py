@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import scipy.fft
 
 import unitensor as ut
 
+from .._dtypes import float32, float64
 from ._host_op import along, host_op, lift, one_of
 
 if TYPE_CHECKING:
@@ -44,10 +46,7 @@ def _scaled(xp: Any, x: Any, factor: float, ends: tuple[int, ...], at_ends: floa
 def _rule(
     xp: Any, g: Any, x_shape: Any, kind: Any, type: Any, axis: Any, norm: Any, orthogonalize: Any
 ) -> Any:
-    n = x_shape[axis]
-    length = (
-        2 * (n - 1) if (kind, type) == ("dct", 1) else 2 * (n + 1) if (kind, type) == ("dst", 1) else 2 * n
-    )
+    length = _length(kind, type, x_shape[axis])
     factor = {"backward": length**0.5, "ortho": 1.0, "forward": length**-0.5}[norm]
     before, after = ((), ()) if orthogonalize else ENDS.get((kind, type), ((), ()))
     g = _scaled(xp, g, factor, after, 2**0.5, axis)
@@ -55,7 +54,62 @@ def _rule(
     return _scaled(xp, c, 1.0, before, 0.5**0.5, axis)
 
 
-@host_op(grad={"x": _rule}, linear="each")
+def _length(kind: str, type: int, n: int) -> int:
+    """The length of the Fourier transform that a transform of n elements is."""
+    return 2 * (n + {("dct", 1): -1, ("dst", 1): 1}.get((kind, type), 0))
+
+
+def _cosine(xp: Any, x: Any, type: int) -> Any:
+    """A cosine transform of real numbers along the last axis, by a Fourier transform."""
+    n = x.shape[-1]
+    dtype = np.complex64 if x.dtype == xp.raw_dtype(float32) else np.complex128
+
+    def turned(angles: Any) -> Any:
+        numbers = np.exp(-1j * np.pi * angles / (4 * n)).astype(dtype)
+        return xp.backend.from_numpy(numbers, xp.backend.raw_device_of(x))
+
+    first, k = (..., slice(0, n)), np.arange(n)
+    if type == 1:
+        inner = xp.flip(xp.getitem(x, (..., slice(1, n - 1))), axis=-1)
+        return xp.real(xp.fft.rfft(xp.concat([x, inner], axis=-1), axis=-1))
+    if type == 2:
+        whole = xp.fft.rfft(xp.concat([x, xp.flip(x, axis=-1)], axis=-1), axis=-1)
+        return xp.real(xp.multiply(xp.getitem(whole, first), turned(2 * k)))
+    if type == 3:
+        whole = xp.fft.fft(xp.multiply(x, turned(2 * k)), n=2 * n, axis=-1)
+        doubled = xp.multiply(xp.real(xp.getitem(whole, first)), 2)
+        return xp.subtract(doubled, xp.getitem(x, (..., slice(0, 1))))
+    whole = xp.fft.fft(xp.multiply(x, turned(2 * k)), n=2 * n, axis=-1)
+    return xp.multiply(xp.real(xp.multiply(xp.getitem(whole, first), turned(2 * k + 1))), 2)
+
+
+def _sine(xp: Any, x: Any, type: int) -> Any:
+    """A sine transform of real numbers along the last axis, by a cosine transform."""
+    n = x.shape[-1]
+    if type == 1:
+        zero = xp.zeros_like(xp.getitem(x, (..., slice(0, 1))))
+        odd = xp.concat([zero, x, zero, xp.negative(xp.flip(x, axis=-1))], axis=-1)
+        whole = xp.imag(xp.fft.rfft(odd, axis=-1))
+        return xp.negative(xp.getitem(whole, (..., slice(1, n + 1))))
+    signs = xp.backend.from_numpy((-1.0) ** np.arange(n), xp.backend.raw_device_of(x))
+    signs = xp.astype(signs, x.dtype)
+    if type == 2:
+        return xp.flip(_cosine(xp, xp.multiply(x, signs), 2), axis=-1)
+    return xp.multiply(_cosine(xp, xp.flip(x, axis=-1), type), signs)
+
+
+def _by_fft(xp: Any, x: Any, *, kind: str, type: int, axis: int, norm: str, orthogonalize: bool) -> Any:
+    if xp.backend.dtype_of(x) not in (float32, float64):
+        return None
+    before, after = ENDS.get((kind, type), ((), ())) if orthogonalize else ((), ())
+    x = _scaled(xp, xp.moveaxis(x, axis, -1), 1.0, before, 2**0.5, len(x.shape) - 1)
+    found = (_cosine if kind == "dct" else _sine)(xp, x, type)
+    factor = float(_length(kind, type, x.shape[-1])) ** {"backward": 0, "ortho": -0.5, "forward": -1}[norm]
+    found = _scaled(xp, found, factor, after, 0.5**0.5, len(x.shape) - 1)
+    return xp.moveaxis(found, -1, axis)
+
+
+@host_op(grad={"x": _rule}, linear="each", native=_by_fft)
 def cosine_or_sine(x: Any, *, kind: str, type: int, axis: int, norm: str, orthogonalize: bool) -> Any:
     """A cosine ("dct") or sine ("dst") transform along an axis."""
     return getattr(scipy.fft, kind)(x, type, axis=axis, norm=norm, orthogonalize=orthogonalize)

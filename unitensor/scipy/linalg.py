@@ -198,9 +198,18 @@ def _triangular_jvp_b(xp: Any, g: Any, a: Any, lower: Any, unit: Any) -> Any:
     return triangular(a, g, lower=lower, unit=unit)
 
 
+def _triangular(xp: Any, a: Any, b: Any, *, lower: bool, unit: bool) -> Any:
+    whole = _half(xp, a, lower, unit)
+    if unit:
+        whole = xp.add(whole, xp.eye(a.shape[-1], dtype=a.dtype, device=xp.backend.raw_device_of(a)))
+    return xp.linalg.solve(whole, b)
+
+
 @host_op(
     grad={"a": _triangular_rule_a, "b": _triangular_rule_b},
     jvp={"a": _triangular_jvp_a, "b": _triangular_jvp_b},
+    native=_triangular,
+    native_on_cpu=False,
 )
 def triangular(a: Any, b: Any, *, lower: bool, unit: bool = False) -> Any:
     """The solution of a @ x = b for a triangle of a and a matrix b."""
