@@ -1,4 +1,4 @@
-"""Broken engines, each NumPy with one realistic fault, and what the conformance suite says of them.
+"""Broken engines, each a sound one, mostly NumPy, with one realistic fault, and what the conformance suite says of them.
 
 `python tests/broken_engines.py --level quick` tries the whole gallery and prints what was missed;
 `test_conformance.py` runs the same.
@@ -13,19 +13,18 @@ from typing import Any
 
 from faults import FAULTS, Fault
 from unitensor_conformance import all_checks, run_checks
-from unitensor_numpy import NumpyBackend
 
 import unitensor as ut
 from unitensor import _backend
 from unitensor._op import namespaces
 
 
-def backend_with(fault: Fault) -> type[NumpyBackend]:
-    """NumPy's backend with one fault."""
+def backend_with(fault: Fault) -> type[ut.Backend]:
+    """A sound backend with one fault."""
     attribute = fault.path.replace(".", "_")
 
     def method(self: Any, *args: Any, **options: Any) -> Any:
-        sound: Any = ut.load_backend("numpy")
+        sound: Any = ut.load_backend(fault.base)
         if not hasattr(sound, attribute):
             sound = sound.namespace
             for part in fault.path.split("."):
@@ -34,7 +33,8 @@ def backend_with(fault: Fault) -> type[NumpyBackend]:
             sound = getattr(sound, attribute)
         return fault.wrong(sound, *args, **options)
 
-    return type("Broken", (NumpyBackend,), {"name": fault.name, attribute: method})
+    sound = type(ut.load_backend(fault.base))
+    return type("Broken", (sound,), {"name": fault.name, attribute: method})
 
 
 def register(fault: Fault) -> str:

@@ -92,7 +92,7 @@ class Backend:
         """A NumPy array of the values, without a copy where memory allows."""
         import numpy as np
 
-        return np.from_dlpack(a)
+        return np.from_dlpack(a) if hasattr(a, "__dlpack__") else np.asarray(a)  # an engine's scalar
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
         """An engine array of a NumPy array's values, without a copy where memory allows."""

@@ -23,6 +23,7 @@ def on_host(xp: Any, f: Callable[..., Any], /, *arrays: Any, **options: Any) -> 
     array([2., 3.])
     """
     backend = xp.backend
+    arrays = tuple(xp.as_array(a) if isinstance(a, np.generic) else a for a in arrays)  # engines' scalars
     given = [a for a in arrays if backend.is_array(a)]
     device = backend.raw_device_of(given[0])
     dtypes = {backend.dtype_of(a).name for a in given}

@@ -19,8 +19,8 @@ def first_axis_flip(f: Any, x: Any, *, axis: Any = None) -> Any:
     return f(x, axis=0 if axis is None and x.ndim else axis)
 
 
-def mult_mask(np_f):
-    def wrong(f, x, *, k=0):
+def mult_mask(np_f: Any) -> Any:
+    def wrong(f: Any, x: Any, *, k: Any = 0) -> Any:
         if x.dtype.kind != "f":
             return f(x, k=k)
         with np.errstate(all="ignore"):
@@ -29,12 +29,12 @@ def mult_mask(np_f):
     return wrong
 
 
-def no_squeeze_error(f, x, axis):
+def no_squeeze_error(f: Any, x: Any, axis: Any) -> Any:
     axes = axis if isinstance(axis, tuple) else (axis,)
     return f(x, tuple(a for a in axes if x.shape[a] == 1))
 
 
-def no_broadcast_error(f, x1, x2):
+def no_broadcast_error(f: Any, x1: Any, x2: Any) -> Any:
     try:
         return f(x1, x2)
     except ValueError:
@@ -42,7 +42,7 @@ def no_broadcast_error(f, x1, x2):
         return f(x1[..., :n], x2[..., :n])
 
 
-def arange_acc(f, *a, **k):
+def arange_acc(f: Any, *a: Any, **k: Any) -> Any:
     out = f(*a, **k)
     if out.dtype.kind == "f" and out.size > 2:
         step = out[1] - out[0]
@@ -51,13 +51,13 @@ def arange_acc(f, *a, **k):
     return out
 
 
-def getitem_neg(f, x, key):
+def getitem_neg(f: Any, x: Any, key: Any) -> Any:
     ks = key if isinstance(key, tuple) else (key,)
     new = tuple(k - 1 if type(k) is int and k < 0 and x.ndim and -k < x.shape[0] else k for k in ks)
     return f(x, new)
 
 
-def getitem_clip(f, x, key):
+def getitem_clip(f: Any, x: Any, key: Any) -> Any:
     try:
         return f(x, key)
     except IndexError:
@@ -70,18 +70,18 @@ def getitem_clip(f, x, key):
         )
 
 
-def getitem_none(f, x, key):
+def getitem_none(f: Any, x: Any, key: Any) -> Any:
     ks = key if isinstance(key, tuple) else (key,)
     return f(x, tuple(k for k in ks if k is not None))
 
 
-def getitem_negidx_arr(f, x, key):
+def getitem_negidx_arr(f: Any, x: Any, key: Any) -> Any:
     ks = key if isinstance(key, tuple) else (key,)
     return f(x, tuple(np.abs(k) if isinstance(k, np.ndarray) and k.dtype.kind == "i" else k for k in ks))
 
 
-def wrap_err(kind):
-    def wrong(f, *a, **k):
+def wrap_err(kind: Any) -> Any:
+    def wrong(f: Any, *a: Any, **k: Any) -> Any:
         try:
             return f(*a, **k)
         except (ValueError, IndexError, np.linalg.LinAlgError) as e:
@@ -90,7 +90,7 @@ def wrap_err(kind):
     return wrong
 
 
-def concat_pad(f, arrays, *, axis=0):
+def concat_pad(f: Any, arrays: Any, *, axis: Any = 0) -> Any:
     try:
         return f(arrays, axis=axis)
     except ValueError:

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-import unitensor as ut
-
 from .ways import ABS, Fault, changed, conj_out, copied, in_place, only, rank, swapped
 
 
@@ -85,69 +83,10 @@ def by_way_of_int64(f: Any, x1: Any, x2: Any) -> Any:
     return f(x1.astype(np.int64), x2.astype(np.int64)) if x1.dtype == np.uint64 == x2.dtype else f(x1, x2)
 
 
-def through_numpy(f: Any, x: Any) -> Any:
-    ut.load_backend("broken_sinh_by_way_of_the_host").to_numpy(x)
-    return f(x)
-
-
-def large(change, at=4096):
-    """The tail of large arrays is wrong."""
-
-    def wrong(f, x, *a, **k):
-        out = f(x, *a, **k)
-        if isinstance(out, np.ndarray) and out.size > at:
-            out = np.array(out)
-            out.reshape(-1)[-1] = change(out.reshape(-1)[-1])
-        return out
-
-    return wrong
-
-
-def contiguous_only(f, x, *a, **k):
-    """Memory read as if it were in order."""
-    if x.ndim > 1 and not x.flags.c_contiguous and x.flags.f_contiguous:
-        x = x.T.reshape(x.shape)
-    return f(x, *a, **k)
-
-
-BUFFERS = {}
-
-
-def scratch(f, x, *a, **k):
-    out = np.asarray(f(x, *a, **k))
-    b = BUFFERS.setdefault(("scratch", out.shape, out.dtype), np.empty(out.shape, out.dtype))
-    b[...] = out
-    return b
-
-
-
-
-def racing(f, x, *a, **k):
-    """What is computed passes through memory that all threads share."""
-    buffer = BUFFERS.setdefault((x.shape, x.dtype), np.empty_like(x))
-    buffer[...] = x
-    return np.array(f(buffer, *a, **k))
-
-
-COUNT = [0]
-
-
-def flickering(f, x, *a, **k):
-    COUNT[0] += 1
-    out = f(x, *a, **k)
-    return (
-        out
-        if x.dtype.kind != "f" or COUNT[0] % 7
-        else out * (1 + 1e-6)
-        if out.size
-        else out
-    )
-
-
-def wrong_branch(f, x, *a, **k):
+def wrong_branch(f: Any, x: Any, *a: Any, **k: Any) -> Any:
     """The branch cut ignores the sign of a zero imaginary part."""
     if x.dtype.kind == "c":
-        x = x + 0j if False else np.where(x.imag == 0, x.real + 0j, x).astype(x.dtype)
+        x = np.where(x.imag == 0, x.real + 0j, x).astype(x.dtype)
     return f(x, *a, **k)
 
 
@@ -261,7 +200,6 @@ FAULTS = [
     Fault("real is a copy", "real", copied),
     Fault("square in place", "square", in_place),
     Fault("exp in place", "exp", in_place),
-    Fault("sinh by way of the host", "sinh", through_numpy),
     Fault("cos of half the angle in float16", "cos", low("float16")),
     Fault("astype rounds", "astype", rounded_cast),
     Fault("astype truth of fractions", "astype", whole_truth),
@@ -407,23 +345,8 @@ FAULTS = [
             else f(x, y)
         ),
     ),
-    Fault("large exp tail", "exp", large(lambda v: v * 2)),
-    Fault("large add tail", "add", large(lambda v: v + 1)),
-    Fault("large sort tail", "sort", large(lambda v: v - v)),
-    Fault("cos of transposed memory", "cos", contiguous_only),
-    Fault("sum of transposed memory", "sum", contiguous_only),
-    Fault("flip of transposed memory", "flip", contiguous_only),
-    Fault("cumulative_sum of transposed memory", "cumulative_sum", contiguous_only),
-    Fault("inv of transposed memory", "linalg.inv", contiguous_only),
     Fault("sum of rank four", "sum", rank(4, lambda f, x, **k: f(np.swapaxes(x, 0, 1), **k))),
     Fault("permute_dims of rank four", "permute_dims", rank(4, lambda f, x, axes: f(x, axes[::-1]))),
-    Fault("cosh scratch", "cosh", scratch),
-    Fault("tan scratch", "tan", scratch),
-    Fault("mean scratch", "mean", scratch),
-    Fault("atan races", "atan", racing),
-    Fault("matmul races", "matmul", racing),
-    Fault("asin flickers", "asin", flickering),
-    Fault("sum flickers", "sum", flickering),
     Fault(
         "astype of large integers through float",
         "astype",

@@ -24,50 +24,50 @@ def overwrites(f: Any, a: Any, key: Any, value: Any) -> Any:
 MOVES = "from_numpy and to_numpy"
 
 
-def mutates_value(f, a, key, value):
+def mutates_value(f: Any, a: Any, key: Any, value: Any) -> Any:
     out = f(a, key, value)
     if isinstance(value, np.ndarray) and value.flags.writeable and value.dtype.kind != "b":
         value += 1
     return out
 
 
-def sc_negative(f, a, key, value):
+def sc_negative(f: Any, a: Any, key: Any, value: Any) -> Any:
     key = key if isinstance(key, tuple) else (key,)
     return f(
         a, tuple(np.abs(k) if isinstance(k, np.ndarray) and k.dtype.kind == "i" else k for k in key), value
     )
 
 
-def sc_fresh(f, a, key, value):
+def sc_fresh(f: Any, a: Any, key: Any, value: Any) -> Any:
     return f(np.zeros_like(a), key, value)
 
 
-def sc_float32(f, a, key, value):
+def sc_float32(f: Any, a: Any, key: Any, value: Any) -> Any:
     return f(a.astype(np.float32), key, value).astype(a.dtype) if a.dtype == np.float64 else f(a, key, value)
 
 
-def sc_real(f, a, key, value):
+def sc_real(f: Any, a: Any, key: Any, value: Any) -> Any:
     return f(a, key, value.real.astype(a.dtype)) if a.dtype.kind == "c" else f(a, key, value)
 
 
-def from_numpy_squeezed(f, a, device=None):
+def from_numpy_squeezed(f: Any, a: Any, device: Any = None) -> Any:
     return a.reshape(1) if a.ndim == 0 else a
 
 
-def from_numpy_empty(f, a, device=None):
+def from_numpy_empty(f: Any, a: Any, device: Any = None) -> Any:
     return a.reshape(0) if a.size == 0 else a
 
 
 TMP = {}
 
 
-def to_numpy_buffer(f, a):
+def to_numpy_buffer(f: Any, a: Any) -> Any:
     b = TMP.setdefault((a.shape, a.dtype), np.empty(a.shape, a.dtype))
     b[...] = a
     return b
 
 
-def to_numpy_zeroes(f, a):
+def to_numpy_zeroes(f: Any, a: Any) -> Any:
     out = np.array(a)
     if a.dtype.kind == "f" and a.flags.writeable and a.size > 1:
         a += 0 * a
@@ -75,21 +75,21 @@ def to_numpy_zeroes(f, a):
     return out
 
 
-def dl_never_copy(f, x, device=None, copy=None):
+def dl_never_copy(f: Any, x: Any, device: Any = None, copy: Any = None) -> Any:
     return f(x, device, None)
 
 
-def dl_contig(f, x, device=None, copy=None):
+def dl_contig(f: Any, x: Any, device: Any = None, copy: Any = None) -> Any:
     return np.ascontiguousarray(f(x, device, copy)).reshape(-1)
 
 
-def assign_nobcast(f, a, key, value):
+def assign_nobcast(f: Any, a: Any, key: Any, value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.ndim and a[key].ndim > value.ndim:
         value = value.reshape(-1)[0]
     return f(a, key, value)
 
 
-def assign_nocast(f, a, key, value):
+def assign_nocast(f: Any, a: Any, key: Any, value: Any) -> Any:
     return (
         f(a, key, np.abs(value))
         if isinstance(value, np.ndarray) and value.dtype.kind == "f"
@@ -97,7 +97,7 @@ def assign_nocast(f, a, key, value):
     )
 
 
-def assign_negstep(f, a, key, value):
+def assign_negstep(f: Any, a: Any, key: Any, value: Any) -> Any:
     ks = key if isinstance(key, tuple) else (key,)
     if (
         any(isinstance(k, slice) and k.step is not None and k.step < 0 for k in ks)
@@ -134,7 +134,7 @@ FAULTS = [
     Fault("to_numpy loses negative zero", "to_numpy", of_floats(lambda a: a + 0), MOVES),
     Fault("join_complex crossed", "join_complex", lambda f, x, y: f(y, x)),
     Fault("is_array of everything", "is_array", lambda f, x: True),
-    Fault("device unknown", "raw_device_of", lambda f, a: "gpu:0"),
+    Fault("device unknown", "raw_device_of", lambda f, a: "gpu:0", "devices"),
     Fault(
         "from_dlpack of another dtype", "from_dlpack", lambda f, x, *a, **k: f(x).astype(np.float64), "dlpack"
     ),

@@ -55,7 +55,7 @@ def solve_columns(f: Any, x1: Any, x2: Any) -> Any:
     return f(x1, x2) if x2.ndim == 1 else f(np.swapaxes(x1, -1, -2), x2)
 
 
-def first_of_stack(f, x, *a, **k):
+def first_of_stack(f: Any, x: Any, *a: Any, **k: Any) -> Any:
     out = f(x, *a, **k)
     if x.ndim > 2 and isinstance(out, np.ndarray) and out.ndim > 2:
         out = np.array(out)
@@ -63,22 +63,22 @@ def first_of_stack(f, x, *a, **k):
     return out
 
 
-def eig_real(f, x):
+def eig_real(f: Any, x: Any) -> Any:
     w, v = f(x)
     return type(f(x))(w.real, v.real) if x.dtype.kind == "f" and np.all(w.imag == 0) else f(x)
 
 
-def svd_v(f, x, **k):
+def svd_v(f: Any, x: Any, **k: Any) -> Any:
     u, s, vh = f(x, **k)
     return type(f(x))(u, s, np.conj(vh))
 
 
-def eigh_rows(f, x):
+def eigh_rows(f: Any, x: Any) -> Any:
     w, v = f(x)
     return type(f(x))(w, np.swapaxes(v, -1, -2))
 
 
-def fft_pad_front(f, x, *, n=None, axis=-1, norm="backward"):
+def fft_pad_front(f: Any, x: Any, *, n: Any = None, axis: Any = -1, norm: Any = "backward") -> Any:
     if n is not None and n > x.shape[axis]:
         pad = [(0, 0)] * x.ndim
         pad[axis] = (n - x.shape[axis], 0)
@@ -86,24 +86,24 @@ def fft_pad_front(f, x, *, n=None, axis=-1, norm="backward"):
     return f(x, n=n, axis=axis, norm=norm)
 
 
-def fft_crop_front(f, x, *, n=None, axis=-1, norm="backward"):
+def fft_crop_front(f: Any, x: Any, *, n: Any = None, axis: Any = -1, norm: Any = "backward") -> Any:
     if n is not None and n < x.shape[axis]:
         x = np.take(x, range(x.shape[axis] - n, x.shape[axis]), axis)
     return f(x, n=n, axis=axis, norm=norm)
 
 
-def cplx128(f, x, **k):
+def cplx128(f: Any, x: Any, **k: Any) -> Any:
     return f(x, **k).astype(np.complex128 if f(x, **k).dtype.kind == "c" else np.float64)
 
 
-def norm_of(g):
-    def wrong(f, x, *, axis=None, keepdims=False, ord=2):
+def norm_of(g: Any) -> Any:
+    def wrong(f: Any, x: Any, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Any:
         return g(f, x, axis, keepdims, ord)
 
     return wrong
 
 
-def qr_complete(f, x, *, mode="reduced"):
+def qr_complete(f: Any, x: Any, *, mode: Any = "reduced") -> Any:
     q, r = f(x, mode=mode)
     return type(f(x))(q, r * 1.0) if mode == "reduced" else f(x, mode="reduced")
 

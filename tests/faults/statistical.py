@@ -72,8 +72,8 @@ def sums_everything(f: Any, x: Any, *, axis: Any = None, **options: Any) -> Any:
     return f(x, axis=None if axis == () else axis, **options)
 
 
-def via(dtype, kinds="iu"):
-    def wrong(f, x, *a, **k):
+def via(dtype: Any, kinds: Any = "iu") -> Any:
+    def wrong(f: Any, x: Any, *a: Any, **k: Any) -> Any:
         if x.dtype.kind not in kinds:
             return f(x, *a, **k)
         rest = [v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype.kind in kinds else v for v in a]
@@ -84,8 +84,8 @@ def via(dtype, kinds="iu"):
     return wrong
 
 
-def index_via(dtype, kinds="iu"):
-    def wrong(f, x, *a, **k):
+def index_via(dtype: Any, kinds: Any = "iu") -> Any:
+    def wrong(f: Any, x: Any, *a: Any, **k: Any) -> Any:
         if x.dtype.kind not in kinds:
             return f(x, *a, **k)
         rest = [v.astype(dtype) if isinstance(v, np.ndarray) and v.dtype.kind in kinds else v for v in a]
@@ -94,17 +94,19 @@ def index_via(dtype, kinds="iu"):
     return wrong
 
 
-def mean_nan(f, x, **k):
+def mean_nan(f: Any, x: Any, **k: Any) -> Any:
     return np.nanmean(x, **k) if x.dtype.kind == "f" and not np.isnan(x).all() else f(x, **k)
 
 
-def var_c(f, x, *, axis=None, correction=0.0, keepdims=False):
+def var_c(f: Any, x: Any, *, axis: Any = None, correction: Any = 0.0, keepdims: Any = False) -> Any:
     if x.dtype.kind != "c":
         return f(x, axis=axis, correction=correction, keepdims=keepdims)
     return f(x.real, axis=axis, correction=correction, keepdims=keepdims)
 
 
-def initial_wrong(f, x, *, axis=None, dtype=None, include_initial=False):
+def initial_wrong(
+    f: Any, x: Any, *, axis: Any = None, dtype: Any = None, include_initial: Any = False
+) -> Any:
     out = f(x, axis=axis, dtype=dtype, include_initial=include_initial)
     if include_initial:
         ax = axis if axis is not None else 0
@@ -112,22 +114,22 @@ def initial_wrong(f, x, *, axis=None, dtype=None, include_initial=False):
     return out
 
 
-def take_negative(f, x, i, **k):
+def take_negative(f: Any, x: Any, i: Any, **k: Any) -> Any:
     return f(x, np.where(i < 0, 0, i), **k)
 
 
-def tal_negative(f, x, i, **k):
+def tal_negative(f: Any, x: Any, i: Any, **k: Any) -> Any:
     return f(x, np.abs(i), **k)
 
 
-def unsigned_desc(f, x, *, axis=-1, descending=False, stable=True):
+def unsigned_desc(f: Any, x: Any, *, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
     if descending and x.dtype.kind in "iu":
         with np.errstate(all="ignore"):
             return (-f((-x).astype(x.dtype), axis=axis)).astype(x.dtype)
     return f(x, axis=axis, descending=descending, stable=stable)
 
 
-def argsort_desc(f, x, *, axis=-1, descending=False, stable=True):
+def argsort_desc(f: Any, x: Any, *, axis: Any = -1, descending: Any = False, stable: Any = True) -> Any:
     if descending and x.dtype.kind in "iu":
         return f((-x).astype(x.dtype), axis=axis, stable=True)
     return f(x, axis=axis, descending=descending, stable=stable)

@@ -11,13 +11,15 @@ import numpy as np
 class Fault(NamedTuple):
     """A fault: what it is, the function or hook that has it, and what that does instead.
 
-    `wrong` takes the sound function and then its arguments. `op` is where the suite must report it.
+    `wrong` takes the sound function and then its arguments. `op` is where the suite must report it,
+    `base` the engine that is sound but for it.
     """
 
     what: str
     path: str
     wrong: Callable[..., Any]
     op: str = ""
+    base: str = "numpy"
 
     @property
     def name(self) -> str:
@@ -75,22 +77,22 @@ def of_floats(g: Any) -> Callable[..., Any]:
     return lambda f, x, **k: g(x, **k) if x.dtype.kind == "f" else f(x, **k)
 
 
-def only(kinds, g):
+def only(kinds: Any, g: Any) -> Any:
     """g in place of f for arrays of these kinds."""
     return lambda f, x, *a, **k: g(f, x, *a, **k) if x.dtype.kind in kinds else f(x, *a, **k)
 
 
-def rank(n, g):
+def rank(n: Any, g: Any) -> Any:
     return lambda f, x, *a, **k: g(f, x, *a, **k) if x.ndim >= n else f(x, *a, **k)
 
 
-def conj_out(f, x, *a, **k):
+def conj_out(f: Any, x: Any, *a: Any, **k: Any) -> Any:
     out = f(x, *a, **k)
     return np.conj(out) if isinstance(out, np.ndarray) and x.dtype.kind == "c" else out
 
 
-def start(v, red):
-    def wrong(f, x, **k):
+def start(v: Any, red: Any) -> Any:
+    def wrong(f: Any, x: Any, **k: Any) -> Any:
         if x.dtype.kind == "b":
             return f(x, **k)
         out = f(x, **k)
