@@ -438,6 +438,15 @@ def test_what_goes_wrong_in_a_process_is_an_error_here(how: str, kind: Any, mess
     assert list(running) == []
 
 
+def test_kept_workers_are_replaced_when_one_has_died() -> None:
+    loader = processes(Numbers(n=3, bad=2, how="kill"), num_workers=1, persistent_workers=True)
+    for _ in range(2):
+        running = iter(loader)
+        assert [next(running).shape, next(running).shape] == [(1, 3), (1, 3)]
+        with pytest.raises(RuntimeError, match="was killed by SIGKILL"):
+            next(running)
+
+
 def test_a_data_set_that_cannot_go_to_a_process_says_so() -> None:
     class Local(Numbers):
         pass
@@ -496,21 +505,24 @@ def gone(pid: int) -> bool:
 def test_no_worker_outlives_the_program(tmp_path: Any, kind: str, what: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT))
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(script), kind, what],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    assert running.stdout is not None
-    assert running.stdout.readline() == "0\n"
-    pids = [int(p) for p in running.stdout.readline().split()] if kind == "process" else []
-    if what == "interrupt":
-        assert running.stdout.readline() == "waiting\n"
-        time.sleep(0.2)
-        os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does
-    _, complaints = running.communicate(timeout=20)
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert running.stdout.readline() == "0\n"
+            pids = [int(p) for p in running.stdout.readline().split()] if kind == "process" else []
+            if what == "interrupt":
+                assert running.stdout.readline() == "waiting\n"
+                time.sleep(0.2)
+                os.killpg(running.pid, signal.SIGINT)  # as Ctrl-C does
+            _, complaints = running.communicate(timeout=60)
+        finally:
+            running.kill()
     if what == "exit":
         assert (running.returncode, complaints) == (0, "")
     if what == "interrupt":

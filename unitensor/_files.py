@@ -1,8 +1,8 @@
 """Files: Tensors and what they are nested in, in the safetensors format; reading one never runs code.
 
 A file is a length, a header of JSON and the bytes of the arrays, one after another. Both ways go one
-array at a time through memory that exists anyway, which the safetensors library does not do
-for NumPy; nor does it know complex128, or bfloat16 without another library.
+array at a time through memory that exists anyway. The safetensors library reads NumPy arrays through a
+second copy of all of them, and knows neither complex128 nor, without another library, bfloat16.
 """
 
 from __future__ import annotations

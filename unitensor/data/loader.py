@@ -180,6 +180,12 @@ class DataLoader:
             weakref.finalize(self, pool.close)
         return pool
 
+    def renew(self) -> None:
+        """Give up kept workers of which one is dead: the next loop has new ones."""
+        if self._pool is not None and not self._pool.alive():
+            self._pool.close()
+            self._pool = None
+
     def finished(self, batch: Any) -> Any:
         """A batch as the loop gets it."""
         if self.collate_fn is None or self.device is not None:
@@ -267,6 +273,7 @@ class _Epoch:
                 batch = self.loader.finished(batch)
         except BaseException:
             self._close()
+            self.loader.renew()
             raise
         if batch is END:
             self._close()

@@ -334,6 +334,10 @@ class Pool:
         self.queues[worker].put((future, args))
         return future
 
+    def alive(self) -> bool:
+        """Whether no worker process has died."""
+        return all(remote.process.is_alive() for remote in self.remotes)
+
     def close(self) -> None:
         """Stop all workers: between two samples, or a process in the midst of one."""
         self.stop.set()

@@ -62,3 +62,8 @@ from .losses import (
 )
 from .module import Module as Module, parameter as parameter
 from .recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN
+
+# PyTorch's names of what takes any number of space axes here.
+BatchNorm1d = BatchNorm2d = BatchNorm3d = BatchNorm
+MaxPool1d = MaxPool2d = MaxPool3d = MaxPool
+AvgPool1d = AvgPool2d = AvgPool3d = AvgPool

@@ -87,6 +87,11 @@ class Optimizer:
                     f"{type(self).__name__}: betas are {group['betas']}; expected each in [0, 1)"
                 )
 
+    @property
+    def param_groups(self) -> list[Group]:
+        """The groups (PyTorch's name)."""
+        return self.groups
+
     def parameters(self) -> list[T]:
         """All parameters of all groups."""
         return [p for group in self.groups for p in group["params"]]
