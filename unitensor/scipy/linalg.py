@@ -8,14 +8,16 @@ All but `solve_banded` take stacks of matrices in the last two axes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import scipy.linalg
 
 import unitensor as ut
 
 from .._ops.elementwise import is_complex
-from .._ops.linear_algebra import product, sum_to
+from .._ops.linear_algebra import sum_to
 from ._host_op import host_op, lift, one_of
 
 if TYPE_CHECKING:
@@ -44,6 +46,18 @@ def _slope(function: Callable[..., Any], xp: Any, x: Any, y: Any, out: Any, opti
     return slope if is_complex(xp, out) or is_complex(xp, y) else real(xp, slope)
 
 
+def _each(f: Callable[..., Any], *stacks: Any) -> Any:
+    """A function of matrices called on each of some stacks, whose leading axes broadcast."""
+    if all(x.ndim == 2 for x in stacks):
+        return f(*stacks)
+    lead = np.broadcast_shapes(*(x.shape[:-2] for x in stacks))
+    flat = [np.broadcast_to(x, lead + x.shape[-2:]).reshape((-1, *x.shape[-2:])) for x in stacks]
+    found = [f(*matrices) for matrices in zip(*flat)]
+    return (
+        np.stack(found).reshape((*lead, *found[0].shape)) if found else np.zeros(lead + stacks[-1].shape[-2:])
+    )
+
+
 def _matrix_function(name: str) -> Callable[..., Tensor]:
     """The host op of a function of a square matrix."""
 
@@ -54,7 +68,7 @@ def _matrix_function(name: str) -> Callable[..., Tensor]:
         return _slope(function, xp, A, g, out, {})
 
     def compute(A: Any) -> Any:
-        return getattr(scipy.linalg, name)(A)
+        return _each(getattr(scipy.linalg, name), A)
 
     compute.__name__ = name
     function = host_op(grad={"A": rule}, jvp={"A": jvp})(compute)
@@ -76,7 +90,7 @@ def _power_jvp(xp: Any, g: Any, A: Any, t: Any, out: Any) -> Any:
 
 @host_op(grad={"A": _power_rule}, jvp={"A": _power_jvp})
 def _power(A: Any, *, t: float) -> Any:
-    return scipy.linalg.fractional_matrix_power(A, t)
+    return _each(lambda A: scipy.linalg.fractional_matrix_power(A, t), A)
 
 
 def _square(name: str, A: Any) -> Tensor:
@@ -213,7 +227,7 @@ def _triangular(xp: Any, a: Any, b: Any, *, lower: bool, unit: bool) -> Any:
 )
 def triangular(a: Any, b: Any, *, lower: bool, unit: bool = False) -> Any:
     """The solution of a @ x = b for a triangle of a and a matrix b."""
-    return scipy.linalg.solve_triangular(a, b, lower=lower, unit_diagonal=unit)
+    return _each(partial(scipy.linalg.solve_triangular, lower=lower, unit_diagonal=unit), a, b)
 
 
 def solve_triangular(
@@ -388,16 +402,22 @@ def lu(
 # Other systems -----------------------------------------------------------------------------------------
 
 
-def _sylvester_rule_q(xp: Any, g: Any, a: Any, b: Any) -> Any:
+def _sylvester_back(xp: Any, g: Any, a: Any, b: Any) -> Any:
     return sylvester(xp.matrix_transpose(a), xp.matrix_transpose(b), g)
 
 
+def _sylvester_rule_q(xp: Any, g: Any, a: Any, b: Any, q_shape: Any) -> Any:
+    return sum_to(xp, _sylvester_back(xp, g, a, b), q_shape)
+
+
 def _sylvester_rule_a(xp: Any, g: Any, a: Any, b: Any, out: Any) -> Any:
-    return xp.negative(product(xp, _sylvester_rule_q(xp, g, a, b), xp.matrix_transpose(out)))
+    c = xp.matmul(_sylvester_back(xp, g, a, b), xp.matrix_transpose(out))
+    return sum_to(xp, xp.negative(c), a.shape)
 
 
 def _sylvester_rule_b(xp: Any, g: Any, a: Any, b: Any, out: Any) -> Any:
-    return xp.negative(product(xp, xp.matrix_transpose(out), _sylvester_rule_q(xp, g, a, b)))
+    c = xp.matmul(xp.matrix_transpose(out), _sylvester_back(xp, g, a, b))
+    return sum_to(xp, xp.negative(c), b.shape)
 
 
 def _sylvester_jvp_q(xp: Any, g: Any, a: Any, b: Any) -> Any:
@@ -418,7 +438,7 @@ def _sylvester_jvp_b(xp: Any, g: Any, a: Any, b: Any, out: Any) -> Any:
 )
 def sylvester(a: Any, b: Any, q: Any) -> Any:
     """The solution of a @ x + x @ b = q."""
-    return scipy.linalg.solve_sylvester(a, b, q)
+    return _each(scipy.linalg.solve_sylvester, a, b, q)
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Tensor:
