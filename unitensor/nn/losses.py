@@ -106,7 +106,10 @@ def _integer_nll(
         target = ut.where(used, target, 0)
         if bool(ut.any((target < 0) | (target >= classes))):
             raise ValueError(f"{name}: targets lie outside of 0 to {classes - 1}, and are not {ignore_index}")
-    chosen = ut.squeeze(ut.take_along_axis(logp, ut.expand_dims(target, axis=axis), axis=axis), axis=axis)
+    chosen = ut.take_along_axis(logp, target[:, None] if axis else target[None], axis=axis)
+    if reduction == "mean" and used is None and weight is None and not smoothing:
+        return -ut.mean(chosen)
+    chosen = ut.squeeze(chosen, axis=axis)
     factor = None
     if weight is not None:
         factor = ut.reshape(ut.take(weight, ut.reshape(target, (-1,)), axis=0), target.shape)
