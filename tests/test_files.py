@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 import unitensor as ut
-from unitensor import _files, nn, optim
+from unitensor import _files, _safetensors, nn, optim
 from unitensor.data import DataLoader
 from unitensor.random import Generator
 
@@ -100,7 +100,7 @@ def test_views_are_saved_as_what_they_show(engine: str, tmp_path: Path) -> None:
 
 
 def test_large_arrays_are_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_files, "PIECE", 64)
+    monkeypatch.setattr(_safetensors, "PIECE", 64)
     x = np.arange(600.0).reshape(1, 20, 30)
     ut.save({"x": ut.asarray(x.transpose(0, 2, 1)), "y": ut.asarray(x.T)}, tmp_path / "x")
     found = ut.load(tmp_path / "x")
@@ -291,7 +291,7 @@ def test_an_error_half_way_leaves_the_old_file_and_nothing_else(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_files, "_pieces", full)
+        patch.setattr(_files, "pieces", full)
         with pytest.raises(OSError, match="No space left"):
             ut.save({"y": ut.ones(3)}, path)
     assert list(ut.load(path)) == ["x"]
