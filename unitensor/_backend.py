@@ -109,6 +109,9 @@ class Backend:
     def synchronize(self, a: Any) -> None:
         """Wait until the array's values are computed."""
 
+    def clear_caches(self) -> None:
+        """Free what the engine keeps between calls, compiled programs for one; nothing by default."""
+
     def import_array(self, source: Backend, a: Any, device: Any) -> Any:
         """Another backend's array on a (raw) device of this one: by DLPack, else through the host."""
         try:

@@ -35,7 +35,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the subcommands to `unitensor`; `add` is argparse's `add_parser`."""
     text = "check a backend, gradients included, against NumPy"
     parser = add("conformance", help=text, description=text)
-    parser.add_argument("--backend", action="append", help="which backend; several give one report")
+    parser.add_argument("--backend", action="append", help="which backend; several, or a list with commas, give one report")
     parser.add_argument("--device", help="the device that arrays are made on")
     parser.add_argument("--only", default="", help="part of an op's, a chapter's or a kind's name")
     parser.add_argument("--level", default="quick", choices=sorted(LEVELS, reverse=True))
@@ -56,7 +56,7 @@ def conformance(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False)
     results: list[tuple[list[Outcome], Run]] = []
     try:
-        backends = arguments.backend or ["numpy"]
+        backends = [name for text in arguments.backend or ["numpy"] for name in text.split(",")]
         known = _known(arguments.known, backends)
         checks = all_checks(arguments.only)
         if not checks:
