@@ -203,6 +203,9 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
     def to_device(self, a: Any, device: Any) -> Any:
         return jax.device_put(a, device)
 
+    def clear_caches(self) -> None:
+        jax.clear_caches()
+
     def synchronize(self, a: Any) -> None:
         a.block_until_ready()
 
