@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -184,10 +184,6 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     backend = xp.backend
     ordinary = getattr(f, "ordinary", f)
     odd: frozenset[Any] = getattr(f, "odd", frozenset())
-    if made.sequence:
-        if not made.promote:
-            return f
-        return lambda arrays, **options: f(list(xp.meet(tuple(arrays), made)), **options)
     joined = made.promote
     casts: dict[Any, Any] = {}
 
@@ -202,6 +198,23 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             casts[x.dtype] = found = None if plain else backend.dtype(target)
             return found
 
+    def alike(arrays: Iterable[Any]) -> bool:
+        """Whether arrays are all of one dtype that needs neither a cast nor mending."""
+        try:
+            (dtype,) = {a.dtype for a in arrays}
+            return casts[dtype] is None
+        except (AttributeError, KeyError, ValueError):
+            return False
+
+    if made.sequence and joined:
+
+        def together(arrays: Any, /, **options: Any) -> Any:
+            if not alike(arrays):
+                arrays = xp.meet(tuple(arrays), made)
+                cast(arrays[0])
+            return f(list(arrays), **options)
+
+        return together
     if len(joined) == 0 or (len(joined) == 1 and made.dtypes == "all" and made.result == "same"):
         return f
     if joined == made.positional[:1]:
@@ -219,7 +232,10 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             return alone
 
         def unary(x: Any, /, *args: Any, **options: Any) -> Any:
-            target = cast(x)
+            try:
+                target = casts[x.dtype]
+            except KeyError:
+                target = cast(x)
             if target is None:
                 return ordinary(x, *args, **options)
             return f(x if x.dtype == target else xp.astype(x, target), *args, **options)
@@ -244,13 +260,21 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     positions = [made.positional.index(x) for x in joined]
     has_condition = made.inputs[0] == "condition"
 
+    def is_bool(a: Any) -> bool:
+        return backend.dtype_of(a) is bool_
+
+    plainly = slice(positions[0], positions[-1] + 1)
+
     def general(*args: Any, **options: Any) -> Any:
+        if not options and alike(args[plainly]) and not (has_condition and not is_bool(args[0])):
+            return ordinary(*args)
         given = [i for i in positions if i < len(args) and args[i] is not None]
         named = [x for x in joined if options.get(x) is not None]
         arrays = tuple(args[i] for i in given) + tuple(options[x] for x in named)
         met = xp.meet(arrays, made)
+        cast(met[0])
         changed = list(args)
-        if has_condition and backend.dtype_of(args[0]) is not bool_:  # numbers: whether they are not 0
+        if has_condition and not is_bool(args[0]):  # numbers: whether they are not 0
             changed[0] = xp.astype(args[0], backend.dtype(bool_))
         for i, a in zip(given, met):
             changed[i] = a
