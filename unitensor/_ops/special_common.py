@@ -38,7 +38,7 @@ def scipy_special(name: str) -> Any:
     found = getattr(scipy.special, name)
     kernel = getattr(found, "__wrapped__", found)
     if name in OF_TRIALS:
-        return lambda k, n, p: kernel(k, np.asarray(n).astype(np.intp), p)
+        return lambda k, n, p: np.asarray(kernel(k, np.asarray(n).astype(np.intp), p)).astype(p.dtype)
     return kernel
 
 
