@@ -139,6 +139,39 @@ def test_layers(engine: str, name: str) -> None:
         agree(ours.state_dict()[key], value)
 
 
+def descend(ours: Any, theirs: Any, loss: Any, their_loss: Any) -> None:
+    """Ten steps of SGD with momentum on the parameters of both, which agree after each."""
+    o, to = optim.SGD(ours, lr=0.1, momentum=0.9), torch.optim.SGD(theirs, lr=0.1, momentum=0.9)
+    for _ in range(10):
+        o.zero_grad()
+        to.zero_grad()
+        value, expected = loss(), their_loss()
+        agree(value, expected)
+        value.backward()
+        expected.backward()
+        o.step()
+        to.step()
+        for p, q in zip(ours, theirs, strict=True):
+            agree(p, q)
+
+
+@pytest.mark.parametrize("name", [n for n in LAYERS if list(LAYERS[n].theirs().parameters())])
+def test_ten_steps_through_each_layer(engine: str, name: str) -> None:
+    case = LAYERS[name]
+    ours, theirs = twins(case)
+    x, tx = ut.asarray(case.x), torch.tensor(case.x)
+    shape = tuple(theirs(tx).shape)
+    goal = np.cos(np.arange(math.prod(shape))).reshape(shape)
+    y, ty = ut.asarray(goal), torch.tensor(goal)
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    descend(
+        ours.parameters(),
+        list(theirs.parameters()),
+        lambda: nn.mse_loss(ours(x), y),
+        lambda: tf.mse_loss(theirs(tx), ty),
+    )
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_in_float32(engine: str, name: str) -> None:
     case = LAYERS[name]
@@ -243,6 +276,18 @@ def test_losses(engine: str, name: str, reduction: str) -> None:
     loss.sum().backward()
     expected.sum().backward()
     agree(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_ten_steps_down_each_loss(engine: str, name: str) -> None:
+    ours, theirs, start, target, options = LOSSES[name]
+    x, tx = leaf(start)
+    mine = {k: ut.asarray(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    yours = {k: torch.tensor(v) if isinstance(v, np.ndarray) else v for k, v in options.items()}
+    y, ty = ut.asarray(target), torch.tensor(target)
+    with warnings.catch_warnings():  # PyTorch's, that the mean divergence is not the mathematical one
+        warnings.simplefilter("ignore", UserWarning)
+        descend([x], [tx], lambda: ours(x, y, **mine), lambda: theirs(tx, ty, **yours))
 
 
 OPTIMIZERS: dict[str, tuple[Any, Any, dict[str, Any]]] = {
