@@ -35,7 +35,9 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the subcommands to `unitensor`; `add` is argparse's `add_parser`."""
     text = "check a backend, gradients included, against NumPy"
     parser = add("conformance", help=text, description=text)
-    parser.add_argument("--backend", action="append", help="which backend; several, or a list with commas, give one report")
+    parser.add_argument(
+        "--backend", action="append", help="which backend; several, or a list with commas, give one report"
+    )
     parser.add_argument("--device", help="the device that arrays are made on")
     parser.add_argument("--only", default="", help="part of an op's, a chapter's or a kind's name")
     parser.add_argument("--level", default="quick", choices=sorted(LEVELS, reverse=True))

@@ -58,6 +58,7 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
     """Run a check and say what came of it."""
     began = time.perf_counter()
     reason = known.get(check.name)
+    before = run.count.get(check.op, 0)
 
     def outcome(state: str, message: str, failure: Failure | None = None) -> Outcome:
         return Outcome(check, state, time.perf_counter() - began, message, failure)
@@ -77,6 +78,8 @@ def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:
         )
     if reason:
         return outcome("stale", f"a known failure passes again; take it off the list: {reason}")
+    if run.count.get(check.op, 0) == before:
+        return outcome("failed", f"{check.op}: nothing was compared, so nothing is proved")
     return outcome("passed", "")
 
 
