@@ -134,6 +134,39 @@ def test_no_array_is_held_twice(tmp_path: Path) -> None:
     assert bool(ut.all(found["t"] == 1))
 
 
+def test_modules_and_optimizers_are_saved_without_copies(tmp_path: Path) -> None:
+    net = nn.Linear(1000, 1000, bias=False)
+    o = optim.Adam(net)
+    net.weight.grad = ut.ones((1000, 1000))
+    o.step()
+    tracemalloc.start()
+    ut.save({"net": net, "optimizer": o}, tmp_path / "x")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < net.weight.nbytes / 4
+    found = ut.load(tmp_path / "x")
+    assert bool(ut.all(found["net"]["weight"] == net.weight))
+    assert bool(ut.all(found["optimizer"]["state"][0][0]["mean"] == o.state_dict()["state"][0][0]["mean"]))
+
+
+def test_the_memory_of_lbfgs_is_saved(tmp_path: Path) -> None:
+    w = ut.tensor([3.0, -1.0], requires_grad=True)
+    o = optim.LBFGS([w], max_iter=3)
+
+    def closure() -> ut.Tensor:
+        o.zero_grad()
+        loss = ut.sum(ut.exp(w) - w * 2)
+        loss.backward()
+        return loss
+
+    o.step(closure)
+    ut.save(o, tmp_path / "x")
+    v = ut.tensor(w.detach(), requires_grad=True)
+    p = optim.LBFGS([v])
+    p.load_state_dict(ut.load(tmp_path / "x"))
+    assert repr(p.state_dict()) == repr(o.state_dict())
+
+
 def test_nested_containers_come_back_as_they_were(engine: str, tmp_path: Path) -> None:
     shared = ut.asarray([1.0, 2.0])
     tree = {

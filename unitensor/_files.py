@@ -26,6 +26,7 @@ Path = str | os.PathLike[str]
 
 #: Where the header says how Tensors are nested.
 KEY = "unitensor"
+
 # Saving ------------------------------------------------------------------------------------------
 
 
@@ -49,7 +50,7 @@ def save(obj: Any, path: Path) -> None:
     ...     ut.load(path)["step"]
     3
     """
-    obj = obj.state_dict() if hasattr(obj, "state_dict") else obj
+    obj = _state(obj)
     tensors: dict[str, T] = {}
     tree = _Packing(tensors).pack(obj, "", ())
     flat = (
@@ -80,6 +81,15 @@ def save(obj: Any, path: Path) -> None:
                 file.write(piece)
 
 
+def _state(obj: Any) -> Any:
+    """What is saved of an object: its state, without the copies that `state_dict` makes where it can."""
+    if isinstance(obj, Generator):
+        return obj.state
+    if hasattr(obj, "uncopied_state"):
+        return obj.uncopied_state()
+    return obj.state_dict() if hasattr(obj, "state_dict") else obj
+
+
 def _stored_shape(x: T) -> list[int]:
     return [*x.shape, 2] if x.dtype.name == "complex128" else list(x.shape)
 
@@ -102,10 +112,7 @@ class _Packing:
             return {"complex": [repr(obj.real), repr(obj.imag)]}
         if isinstance(obj, T):
             return {"tensor": self.add(obj, name), "dtype": obj.dtype.name}
-        if isinstance(obj, Generator):
-            obj = obj.state
-        elif hasattr(obj, "state_dict"):
-            obj = obj.state_dict()
+        obj = _state(obj)
         if id(obj) in above:
             raise ValueError(f"save: {name or 'the object'} contains itself")
         above = (*above, id(obj))

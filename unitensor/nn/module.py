@@ -203,7 +203,11 @@ class Module:
         >>> {k: v.shape for k, v in nn.Linear(3, 2).state_dict().items()}
         {'weight': (2, 3), 'bias': (2,)}
         """
-        return {name: value.detach().clone() for name, value in self.named_tensors()}
+        return {name: value.clone() for name, value in self.uncopied_state().items()}
+
+    def uncopied_state(self) -> dict[str, ut.Tensor]:
+        """What `state_dict` copies: `ut.save` writes it from where it lies."""
+        return {name: value.detach() for name, value in self.named_tensors()}
 
     def load_state_dict(self, state: Mapping[str, Any], *, strict: bool = True) -> None:
         """Write values into parameters and buffers by name, from any engine; nothing is written on an error.

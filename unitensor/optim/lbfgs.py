@@ -195,12 +195,9 @@ class LBFGS(Optimizer):
 
     # State ------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
-        """Options, and copies of what is remembered."""
-        return {
-            "groups": [{k: v for k, v in g.items() if k != "params"} for g in self.groups],
-            "state": {k: _copied(v) for k, v in self._memory.items()},
-        }
+    def uncopied_state(self) -> dict[str, Any]:
+        """What `state_dict` copies: the options, and what is remembered of all parameters as one vector."""
+        return {**super().uncopied_state(), "state": self._memory}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Go on from a saved state, also from another engine; nothing is changed on an error."""
@@ -233,12 +230,6 @@ def _dot(x: T, y: T) -> float:
 
 def _largest(x: T) -> float:
     return float(ut.max(ut.abs(x))) if x.size else 0.0
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_copied(v) for v in value]
-    return value.clone() if isinstance(value, T) else value
 
 
 def _two_loops(gradient: T, changes: list[T], steps: list[T], scale: float) -> T:

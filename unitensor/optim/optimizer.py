@@ -31,6 +31,15 @@ def _named(params: Any, what: str) -> list[tuple[str, T]]:
     return pairs
 
 
+def copied(state: Any) -> Any:
+    """A copy of dicts and lists, and of the Tensors in them."""
+    if isinstance(state, dict):
+        return {k: copied(v) for k, v in state.items()}
+    if isinstance(state, list):
+        return [copied(v) for v in state]
+    return state.clone() if isinstance(state, T) else state
+
+
 class Optimizer:
     """What all optimizers share.
 
@@ -142,12 +151,14 @@ class Optimizer:
         >>> ut.optim.SGD([w], lr=0.1).state_dict()["groups"][0]["lr"]
         0.1
         """
+        state: dict[str, Any] = copied(self.uncopied_state())
+        return state
+
+    def uncopied_state(self) -> dict[str, Any]:
+        """What `state_dict` copies: `ut.save` writes it from where it lies."""
         return {
             "groups": [{k: v for k, v in group.items() if k != "params"} for group in self.groups],
-            "state": [
-                [{k: v.clone() if isinstance(v, T) else v for k, v in state.items()} for state in states]
-                for states in self._state
-            ],
+            "state": self._state,
         }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
