@@ -1,7 +1,8 @@
 """What `make_ecosystem.py` calls: SciPy's and scikit-learn's functions with inputs made by hand.
 
 A case is a name, a function and its arguments. NumPy arrays among the arguments become Tensors,
-and every floating one is differentiated; `fixed(...)` are not; `XP` becomes the namespace.
+and every floating one is differentiated; `fixed(...)` are not, `plain(...)` stay NumPy's; `XP` becomes the
+namespace.
 """
 
 # ruff: noqa: B008, SIM905, I001 -- names in one string are read, not run; each lambda is called at once
@@ -24,6 +25,12 @@ from scipy.stats._quantile import _xp_searchsorted
 
 class fixed(NamedTuple):  # noqa: N801 -- reads as a word among arguments
     """An array that is no variable."""
+
+    array: Any
+
+
+class plain(NamedTuple):  # noqa: N801 -- likewise
+    """An array that stays NumPy's, beside Tensors."""
 
     array: Any
 
@@ -552,11 +559,16 @@ def all_cases() -> list[Case]:
     return CASES + ecosystem_sklearn.CASES
 
 
-def registered() -> dict[str, bool]:
-    """SciPy's functions that are registered in its own table, and whether they take other libraries' arrays."""
+def registered() -> dict[str, list[str]]:
+    """SciPy's functions by its own table: those that take NumPy arrays alone, and others without a case."""
     from scipy._lib._array_api import xp_capabilities_table
 
-    return {
-        f"{f.__module__}.{getattr(f, '__qualname__', f.__name__)}": not capable["np_only"]
-        for f, capable in xp_capabilities_table.items()
-    }
+    known = {name.rpartition(".")[2] for case in CASES for name in case.name.split()}
+    found: dict[str, list[str]] = {"numpy": [], "missing": []}
+    for f, capable in xp_capabilities_table.items():
+        name = getattr(f, "__qualname__", f.__name__)
+        if capable["np_only"]:
+            found["numpy"].append(".".join([*f.__module__.split(".")[:2], name]))
+        elif name.rpartition(".")[2] not in known | {"psi", "_promote"}:  # digamma, and a helper
+            found["missing"].append(f"{f.__module__}.{name}")
+    return {kind: sorted(set(names)) for kind, names in found.items()}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from ecosystem_cases import Case, fixed
+from ecosystem_cases import Case, fixed, plain
 from sklearn import (
     calibration,
     decomposition,
@@ -177,6 +177,30 @@ add(
     X,
     target,
 )
+
+strings = plain(np.where(classes, "a", "b"))
+add(
+    "linear_model.Ridge of a Tensor and an array",
+    lambda X, y: linear_model.Ridge(solver="svd").fit(X, y).coef_,
+    X,
+    plain(target),
+)
+add("linear_model.Ridge with weights in an array", lambda X, y, w: linear_model.Ridge(solver="svd").fit(
+    X, y, sample_weight=w).coef_, X, target, plain(counts))  # fmt: skip
+add(
+    "linear_model.Ridge with weights",
+    lambda X, y, w: linear_model.Ridge(solver="svd").fit(X, y, sample_weight=w).coef_,
+    X,
+    target,
+    counts,
+)
+add(
+    "naive_bayes.GaussianNB of labels that are strings",
+    lambda X, y: naive_bayes.GaussianNB().fit(X, y).predict_proba(X),
+    X,
+    strings,
+)
+add("metrics.mean_squared_error of an array and a Tensor", metrics.mean_squared_error, plain(target), counts)
 
 # Metrics --------------------------------------------------------------------------------------------
 

@@ -42,12 +42,12 @@ GRADIENTS = ("right", "zero", "none", "leaves", "dropped", "wrong", "error")
 def variables(args: Any) -> Iterator[Any]:
     """The floating arrays among some arguments, in order."""
     import numpy as np
-    from ecosystem_cases import fixed
+    from ecosystem_cases import fixed, plain
 
     if isinstance(args, np.ndarray):
         if args.dtype.kind in "fc":
             yield args
-    elif isinstance(args, (tuple, list)) and not isinstance(args, fixed):
+    elif isinstance(args, (tuple, list)) and not isinstance(args, (fixed, plain)):
         for a in args:
             yield from variables(a)
     elif isinstance(args, dict):
@@ -58,10 +58,12 @@ def variables(args: Any) -> Iterator[Any]:
 def replaced(args: Any, new: Iterator[Any], other: Any, xp: Any) -> Any:
     """The arguments with their variables, in order, and all other arrays replaced."""
     import numpy as np
-    from ecosystem_cases import XP, fixed
+    from ecosystem_cases import XP, fixed, plain
 
     if isinstance(args, fixed):
         return other(args.array)
+    if isinstance(args, plain):
+        return args.array
     if isinstance(args, np.ndarray):
         return next(new) if args.dtype.kind in "fc" else other(args)
     if isinstance(args, (tuple, list)):
@@ -297,7 +299,7 @@ def run_here(wanted: str, out: str) -> None:
     if out == "-":
         print(Counter(r["value"][0] for r in rows.values()), Counter(r["grad"][0] for r in rows.values()))
     else:
-        Path(out).write_text(json.dumps(rows))
+        Path(out).write_text(json.dumps({"rows": rows, "table": ecosystem_cases.registered()}))
 
 
 def run_engine(engine: str, wanted: str, out: str) -> bool:
@@ -405,9 +407,20 @@ def main(args: list[str]) -> None:
 def write_page(folder: Path) -> None:
     """The page from the outcomes of the engines in a folder; what stands above the mark stays."""
     files = {engine: folder / f"{engine}.json" for engine in ENGINES}
-    found = {engine: json.loads(file.read_text()) for engine, file in files.items() if file.exists()}
+    outcomes = {engine: json.loads(file.read_text()) for engine, file in files.items() if file.exists()}
+    found = {engine: o["rows"] for engine, o in outcomes.items()}
+    table = next(iter(outcomes.values()))["table"]
     head = PAGE.read_text().partition(MARK)[0] if PAGE.exists() else ""
-    PAGE.write_text(head + MARK + "\n\n" + page(found))
+    PAGE.write_text(head + MARK + "\n\n" + page(found) + remainder(table))
+
+
+def remainder(table: dict[str, list[str]]) -> str:
+    """What SciPy registers and the lists above lack."""
+    text = "\n## Not listed\n\nBy SciPy's own table these take NumPy arrays alone"
+    text += f" ({len(table['numpy'])}): " + ", ".join(f"`{n.removeprefix('scipy.')}`" for n in table["numpy"])
+    if table["missing"]:
+        text += ".\n\nWithout a case here: " + ", ".join(f"`{n}`" for n in table["missing"])
+    return text + ".\n"
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ RIGHT = [
     "scipy.spatial.transform.Rotation.apply", "scipy.spatial.transform.RigidTransform.__pow__",
     "scipy.interpolate.RBFInterpolator", "sklearn.preprocessing.StandardScaler", "sklearn.decomposition.PCA full",
     "sklearn.discriminant_analysis.LinearDiscriminantAnalysis", "sklearn.linear_model.Ridge svd",
+    "sklearn.linear_model.Ridge with weights in an array", "sklearn.naive_bayes.GaussianNB of labels that are strings",
     "sklearn.pipeline.Pipeline", "sklearn.metrics.pairwise.rbf_kernel",
 ]  # fmt: skip
 
@@ -69,15 +70,30 @@ def test_functions_of_scipy_and_scikit_learn(backend: str, tmp_path: Path) -> No
         f"import runpy; runpy.run_path({str(SCRIPT)!r})['run_engine']({backend!r}, {names!r}, {str(out)!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
-    rows = json.loads(out.read_text())
+    outcome = json.loads(out.read_text())
+    rows = outcome["rows"]
+    assert outcome["table"]["missing"] == []
     for name in wanted:
         assert (rows[name]["value"][0], rows[name]["grad"][0]) == ("works", "right"), (name, rows[name])
-    for name, outcome in others.items():
+    for name, other in others.items():
         row = rows[name]
-        assert (row["value"][0], row["grad"][0]) == outcome, (name, row)
-        if outcome[1] == "leaves":
+        assert (row["value"][0], row["grad"][0]) == other, (name, row)
+        if other[1] == "leaves":
             assert row["grad"][1].startswith(("scipy/", "sklearn/")), (name, row)
     assert {row["grad"][0] for row in rows.values()} <= {"right", "zero", "none", "leaves"}, rows
+
+
+def test_scipy_refuses_to_mix() -> None:
+    code = (
+        "import os; os.environ['SCIPY_ARRAY_API'] = '1'\n"
+        "import numpy as np, unitensor as ut, scipy.stats\n"
+        "x = ut.ones(5)\n"
+        "for y in np.ones(5), x.to('torch'):\n"
+        "    try: scipy.stats.pearsonr(x, y)\n"
+        "    except TypeError as error: assert 'Multiple namespaces' in str(error), error\n"
+        "    else: raise AssertionError(type(y))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_wrong_gradient_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
