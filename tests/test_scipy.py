@@ -715,14 +715,17 @@ def flat(found: Any) -> list[Any]:
 def check_values(case: Case) -> None:
     """What Tensors of the current backend give is what SciPy gives for NumPy arrays."""
     expected = flat(case.run(scipy, *case.arrays))
-    found = flat(case.run(us, *map(ut.asarray, case.arrays)))
-    assert len(found) == len(expected)
-    for y, e in zip(found, expected):
-        assert isinstance(y, ut.Tensor)
-        assert y.backend == ut.current_backend().name
-        assert y.dtype.name == np.asarray(e).dtype.name
-        scale = np.max(np.abs(e), initial=1.0)
-        np.testing.assert_allclose(y.to("numpy").numpy(), e, rtol=case.rtol, atol=1e-12 * scale)
+    for recorded in (False, True):
+        found = flat(case.run(us, *(ut.asarray(a).requires_grad_(recorded) for a in case.arrays)))
+        assert len(found) == len(expected)
+        for y, e in zip(found, expected):
+            assert isinstance(y, ut.Tensor)
+            assert y.backend == ut.current_backend().name
+            assert y.dtype.name == np.asarray(e).dtype.name
+            assert y.requires_grad is recorded
+            scale = np.max(np.abs(e), initial=1.0)
+            values = y.detach().to("numpy").numpy()
+            np.testing.assert_allclose(values, e, rtol=case.rtol, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)

@@ -169,6 +169,17 @@ def tracked(x: Tensor) -> bool:
     return x._node is not None and (is_grad_enabled() or type(x._node) is Dual)
 
 
+def directly(f: Callable[..., Any], *tensors: Any, **options: Any) -> Any:
+    """What a function of NumPy arrays gives for Tensors (or None), unless one needs a gradient: then None."""
+    given = [t for t in tensors if t is not None]
+    if any(map(tracked, given)):
+        return None
+    xp = given[0]._xp
+    found = on_host(xp, f, *(None if t is None else t._data for t in tensors), **options)
+    wrap = scope["wrap"]
+    return tuple(wrap(r, xp, None) for r in found) if isinstance(found, tuple) else wrap(found, xp, None)
+
+
 def one_of(name: str, option: str, value: Any, supported: tuple[Any, ...]) -> None:
     """Refuse an option that is not supported."""
     if value not in supported:

@@ -13,7 +13,7 @@ import scipy.ndimage
 import unitensor as ut
 
 from ._host_op import along, host_op, lift, one_of, values
-from .signal import convolution
+from .signal import convolution, slide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,34 +74,6 @@ def _extended(x: Tensor, before: int, after: int, axis: int, mode: str, cval: An
 
 
 # Filters ----------------------------------------------------------------------------------------------
-
-
-def _slide_rule_x(xp: Any, g: Any, x_shape: Any, w: Any, axis: Any) -> Any:
-    n = w.shape[0] - 1
-    shape = tuple(m + 2 * n if i == axis else m for i, m in enumerate(g.shape))
-    wide = xp.scatter_add(g, along(len(shape), axis, slice(n, n + g.shape[axis])), shape)
-    return slide(wide, xp.flip(w), axis=axis)
-
-
-def _slide_rule_w(xp: Any, g: Any, x: Any) -> Any:
-    return xp.reshape(convolution(x, xp.flip(g), mode="valid", method="direct"), (-1,))
-
-
-def _slide(xp: Any, x: Any, w: Any, *, axis: int) -> Any:
-    size, found = x.shape[axis] - w.shape[0] + 1, None
-    for j in range(w.shape[0]):
-        part = xp.getitem(x, along(x.ndim, axis, slice(j, j + size)))
-        part = xp.multiply(part, xp.getitem(w, (j,)))
-        found = part if found is None else xp.add(found, part)
-    return found
-
-
-@host_op(grad={"x": _slide_rule_x, "w": _slide_rule_w}, linear="each", native=_slide, native_on_cpu=False)
-def slide(x: Any, w: Any, *, axis: int) -> Any:
-    """y[i] = w[0] x[i] + w[1] x[i + 1] + ..., along an axis, where all of it is inside."""
-    start, size = w.size // 2, x.shape[axis] - w.size + 1
-    whole = scipy.ndimage.correlate1d(x, w, axis=axis, output=np.result_type(x, w), mode="constant")
-    return np.ascontiguousarray(whole[along(x.ndim, axis, slice(start, start + size))])
 
 
 def correlate1d(

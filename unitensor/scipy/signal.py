@@ -1,7 +1,7 @@
 """Convolution and filters: SciPy's `signal`, differentiable in the signal and in the coefficients.
 
-Two host ops carry all: a convolution, and the part of a filter that feeds back. The transposes of each
-are made of both again, so that gradients have any order.
+A few host ops carry all: convolutions of arrays and along one axis, and the part of a filter that feeds
+back. Their transposes are made of them again, so that gradients have any order.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage
 import scipy.signal
 
 import unitensor as ut
 
+from .._op import scope
 from .._ops.linear_algebra import sum_to
-from ._host_op import along, host_op, lift, one_of, values
+from ._host_op import along, directly, host_op, lift, one_of, values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +137,66 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> T
     return _convolve("signal.correlate", x1, ut.conj(ut.flip(x2)), mode, method)
 
 
+# Along one axis -------------------------------------------------------------------------------------
+
+
+def _wide(xp: Any, x: Any, before: int, after: int, axis: int) -> Any:
+    """x with zeros before and after it along an axis."""
+    n = x.shape[axis]
+    shape = tuple(m + before + after if i == axis else m for i, m in enumerate(x.shape))
+    return xp.scatter_add(x, along(len(shape), axis, slice(before, before + n)), shape)
+
+
+def _slide_rule_x(xp: Any, g: Any, w: Any, axis: Any) -> Any:
+    reach = w.shape[0] - 1
+    return slide(_wide(xp, g, reach, reach, axis), xp.flip(w), axis=axis)
+
+
+def _slide_rule_w(xp: Any, g: Any, x: Any, axis: Any) -> Any:
+    return lags(x, g, axis=axis)
+
+
+def _slide(xp: Any, x: Any, w: Any, *, axis: int) -> Any:
+    size, found = x.shape[axis] - w.shape[0] + 1, None
+    for j in range(w.shape[0]):
+        part = xp.getitem(x, along(x.ndim, axis, slice(j, j + size)))
+        part = xp.multiply(part, xp.getitem(w, (j,)))
+        found = part if found is None else xp.add(found, part)
+    return found
+
+
+@host_op(grad={"x": _slide_rule_x, "w": _slide_rule_w}, linear="each", native=_slide, native_on_cpu=False)
+def slide(x: Any, w: Any, *, axis: int) -> Any:
+    """y[i] = w[0] x[i] + w[1] x[i + 1] + ..., along an axis, where all of it is inside."""
+    start, size = w.size // 2, x.shape[axis] - w.size + 1
+    whole = scipy.ndimage.correlate1d(x, w, axis=axis, output=np.result_type(x, w), mode="constant")
+    return np.ascontiguousarray(whole[along(x.ndim, axis, slice(start, start + size))])
+
+
+def _lags_rule_x(xp: Any, g: Any, y: Any, axis: Any) -> Any:
+    reach = g.shape[0] - 1
+    return slide(_wide(xp, y, reach, reach, axis), xp.flip(g), axis=axis)
+
+
+def _lags_rule_y(xp: Any, g: Any, x: Any, axis: Any) -> Any:
+    return slide(x, g, axis=axis)
+
+
+def _lags(xp: Any, x: Any, y: Any, *, axis: int) -> Any:
+    size = y.shape[axis]
+    parts = (xp.getitem(x, along(x.ndim, axis, slice(j, j + size))) for j in range(x.shape[axis] - size + 1))
+    return xp.stack([xp.sum(xp.multiply(part, y)) for part in parts])
+
+
+@host_op(grad={"x": _lags_rule_x, "y": _lags_rule_y}, linear="each", native=_lags, native_on_cpu=False)
+def lags(x: Any, y: Any, *, axis: int) -> Any:
+    """c[j] = the sum of x[i + j] y[i] over i, along an axis, and over all other axes."""
+    x, y = (np.moveaxis(z, axis, -1).reshape((-1, z.shape[axis])) for z in (x, y))
+    size = y.shape[1]
+    parts = (x[:, j : j + size] for j in range(x.shape[1] - size + 1))
+    return np.stack([np.einsum("ij,ij->", part, y) for part in parts])
+
+
 # Filters -------------------------------------------------------------------------------------------
 
 
@@ -143,26 +205,18 @@ def _poles_rule_x(xp: Any, g: Any, a: Any, axis: Any) -> Any:
 
 
 def _poles_rule_a(xp: Any, g: Any, a: Any, out: Any, axis: Any) -> Any:
-    shape = list(g.shape)
-    shape[axis] += a.shape[0]
-    c = xp.scatter_add(
-        _poles_rule_x(xp, g, a, axis), along(len(shape), axis, slice(0, g.shape[axis])), tuple(shape)
-    )
-    lags = xp.reshape(convolution(c, xp.flip(out), mode="valid", method="direct"), (-1,))
-    return xp.negative(xp.getitem(lags, (slice(1, None),)))
-
-
-def _poles_jvp_a(xp: Any, g: Any, a: Any, out: Any, axis: Any) -> Any:
-    ndim, n = len(out.shape), out.shape[axis]
-    taps = xp.reshape(g, tuple(-1 if i == axis else 1 for i in range(ndim)))
-    moved = convolution(out, taps, mode="full", method="direct")
-    moved = xp.getitem(moved, along(ndim, axis, slice(0, n - 1)))
-    moved = xp.scatter_add(moved, along(ndim, axis, slice(1, n)), tuple(out.shape))
-    return all_pole(xp.negative(moved), a, axis=axis)
+    c = _wide(xp, _poles_rule_x(xp, g, a, axis), 0, a.shape[0], axis)
+    return xp.negative(xp.getitem(lags(c, out, axis=axis), (slice(1, None),)))
 
 
 def _poles_jvp_x(xp: Any, g: Any, a: Any, axis: Any) -> Any:
     return all_pole(g, a, axis=axis)
+
+
+def _poles_jvp_a(xp: Any, g: Any, a: Any, out: Any, axis: Any) -> Any:
+    before = xp.getitem(out, along(len(out.shape), axis, slice(0, out.shape[axis] - 1)))
+    moved = slide(_wide(xp, before, a.shape[0], 0, axis), xp.flip(g), axis=axis)
+    return all_pole(xp.negative(moved), a, axis=axis)
 
 
 @host_op(grad={"x": _poles_rule_x, "a": _poles_rule_a}, jvp={"x": _poles_jvp_x, "a": _poles_jvp_a})
@@ -173,6 +227,14 @@ def all_pole(x: Any, a: Any, *, axis: int) -> Any:
 
 def _taps(b: Tensor, ndim: int, axis: int) -> Tensor:
     return b.reshape(tuple(-1 if i == axis else 1 for i in range(ndim)))
+
+
+def _fed(x: Tensor, b: Tensor, after: int, axis: int) -> Tensor:
+    """b[0] x[n] + b[1] x[n - 1] + ..., for all of x and some elements after it."""
+    order = b.shape[0] - 1
+    if order == 0 and after == 0:
+        return x * b[0]
+    return slide(_wide(scope["tensors"], x, order, after, axis), ut.flip(b), axis=axis)
 
 
 def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
@@ -189,10 +251,12 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         raise ValueError(f"signal.lfilter: b {b.shape} and a {a.shape} must be vectors with elements")
     if x.ndim == 0:
         raise ValueError("signal.lfilter: x has no axis to filter along")
+    if (found := directly(_lfilter, x, b, a, zi, axis=axis)) is not None:
+        return found
     axis %= x.ndim
     n, order = x.shape[axis], max(b.shape[0], a.shape[0]) - 1
     b, a = b / a[0], a / a[0]
-    feed = convolution(x, _taps(b, x.ndim, axis), mode="full", method="direct")
+    feed = _fed(x, b, 0 if zi is None else order, axis)
     first = feed[along(x.ndim, axis, slice(0, n))]
     shape = tuple(order if i == axis else m for i, m in enumerate(x.shape))
     if zi is not None:
@@ -203,13 +267,21 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     y = all_pole(first, a[1:], axis=axis) if a.shape[0] > 1 else first
     if zi is None:
         return y
-    state = _tail(feed, n, order, axis)
+    rest = along(x.ndim, axis, slice(n, None))
+    state = feed[rest]
     if a.shape[0] > 1:
-        back = convolution(y, _taps(_skipped(a), x.ndim, axis), mode="full", method="direct")
-        state = state - _tail(back, n, order, axis)
+        state = state - _fed(y, _skipped(a), order, axis)[rest]
     if order > n:
         state = state + _placed(zi[along(x.ndim, axis, slice(n, order))], order, axis)
     return y, state
+
+
+def _lfilter(x: Any, b: Any, a: Any, zi: Any, axis: int) -> Any:
+    return scipy.signal.lfilter(b, a, x, axis=axis, zi=zi)
+
+
+def _sosfilt(x: Any, sos: Any, zi: Any, axis: int) -> Any:
+    return scipy.signal.sosfilt(sos / sos[:, 3:4], x, axis=axis, zi=zi)
 
 
 def _skipped(a: Tensor) -> Tensor:
@@ -224,10 +296,6 @@ def _placed(x: Tensor, n: int, axis: int) -> Tensor:
         return x[along(x.ndim, axis, slice(0, n))]
     shape = tuple(n - have if i == axis else m for i, m in enumerate(x.shape))
     return ut.concat([x, ut.zeros(shape, dtype=x.dtype, device=x.device)], axis=axis)
-
-
-def _tail(x: Tensor, start: int, length: int, axis: int) -> Tensor:
-    return _placed(x[along(x.ndim, axis, slice(start, None))], length, axis)
 
 
 def lfilter_zi(b: Any, a: Any) -> Tensor:
@@ -259,6 +327,8 @@ def sosfilt(sos: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
     x, sos, zi = lift("signal.sosfilt", x, sos, zi)
     if sos.ndim != 2 or sos.shape[1] != 6:
         raise ValueError(f"signal.sosfilt: sos has shape {sos.shape}; expected (sections, 6)")
+    if (found := directly(_sosfilt, x, sos, zi, axis=axis)) is not None:
+        return found
     states = []
     for i in range(sos.shape[0]):
         if zi is None:
