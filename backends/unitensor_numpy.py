@@ -11,7 +11,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import array_api_compat.numpy as compat
 import numpy as np
 from unitensor_numpy_special import Special
 
@@ -57,7 +56,7 @@ class NumpyBackend(Special, Backend):
     """NumPy's ufuncs and functions, mended where they differ from the standard."""
 
     name = "numpy"
-    xp = compat
+    xp = np
     array_type = np.ndarray
     numpy_rules = True
     counts_holders = True
@@ -287,10 +286,23 @@ class NumpyBackend(Special, Backend):
     searchsorted = staticmethod(_ordered2(np.searchsorted))
     argmax = staticmethod(_ordered1(np.ndarray.argmax))
     argmin = staticmethod(_ordered1(np.ndarray.argmin))
-    sort = staticmethod(_ordered1(compat.sort, "NumPy has no descending order, and one of complex numbers."))
-    argsort = staticmethod(
-        _ordered1(compat.argsort, "NumPy has no descending order, and one of complex numbers.")
-    )
+
+    def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+        """Mended: NumPy has no descending order, and one of complex numbers."""
+        if x.dtype.kind == "c":
+            raise TypeError(NO_ORDER)
+        rising = np.sort(x, axis=axis, stable=stable)
+        return np.flip(rising, axis) if descending else rising
+
+    def argsort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+        """Mended: NumPy has no descending order, and one of complex numbers."""
+        if x.dtype.kind == "c":
+            raise TypeError(NO_ORDER)
+        if not descending:
+            return np.argsort(x, axis=axis, stable=stable)
+        # Backwards twice, so that equal elements stay in their order.
+        rising = np.argsort(np.flip(x, axis), axis=axis, stable=stable)
+        return x.shape[axis] - 1 - np.flip(rising, axis)
 
     def max(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
@@ -371,12 +383,36 @@ class NumpyBackend(Special, Backend):
                 return _saturate(x, dtype)
         return x.astype(dtype, copy=copy)
 
+    def linalg_eig(self, x: Any, /) -> Any:
+        """Mended: NumPy gives real numbers where all eigenvalues happen to be."""
+        values, vectors = np.linalg.eig(x)
+        kind = _complex_of(vectors.dtype)
+        return values.astype(kind, copy=False), vectors.astype(kind, copy=False)
+
+    def linalg_eigvals(self, x: Any, /) -> Any:
+        """Mended: as of `eig`."""
+        values = np.linalg.eigvals(x)
+        return values.astype(_complex_of(values.dtype), copy=False)
+
+    def linalg_matrix_rank(self, x: Any, /, *, rtol: Any = None) -> Any:
+        """Mended: NumPy takes vectors and empty matrices, too."""
+        sizes = np.linalg.svdvals(x)
+        if rtol is None:
+            least = sizes.max(axis=-1, keepdims=True) * (max(x.shape[-2:]) * np.finfo(sizes.dtype).eps)
+        else:
+            least = sizes.max(axis=-1, keepdims=True) * np.asarray(rtol)[..., None]
+        return np.count_nonzero(sizes > least, axis=-1)
+
     def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
-        """Mended: compat's default tolerance fails for integers."""
+        """Mended: NumPy's default tolerance is the same for every dtype and shape."""
         x = x if x.dtype.kind in "fc" else x.astype(np.float64)
         if rtol is None:
             rtol = max(x.shape[-2:]) * np.finfo(x.dtype).eps
         return np.linalg.pinv(x, rtol=rtol.real if isinstance(rtol, np.ndarray) else rtol)
+
+
+def _complex_of(dtype: Any) -> Any:
+    return np.result_type(dtype, np.complex64)
 
 
 def _all_finite(x: Any) -> bool:
