@@ -31,15 +31,21 @@ def _kernel(f: Callable[..., Any]) -> Any:
     return staticmethod(call)
 
 
+def _in_host_memory(a: Any) -> bool:
+    if isinstance(a, jax.core.Tracer):
+        return False
+    return len(a.devices()) == 1 and next(iter(a.devices())).platform == "cpu"
+
+
 def _by_scipy(f: Callable[..., Any], name: str) -> Any:
     """SciPy's function on the CPU; f, which has fewer digits, where it must be compiled or run elsewhere."""
     on_cpu, elsewhere = host(name), _kernel(f).__func__
 
     def call(self: Any, *args: Any) -> Any:
         known = [a for a in args if isinstance(a, jax.Array)]
-        if any(isinstance(a, jax.core.Tracer) or a.device.platform != "cpu" for a in known):
-            return elsewhere(*args)
-        return on_cpu(self.namespace, *args)
+        if all(_in_host_memory(a) for a in known):
+            return on_cpu(self.namespace, *args)
+        return elsewhere(*args)
 
     call.how = "host; traced: native"  # type: ignore[attr-defined]  # what docs/make_tables.py shows
     return call

@@ -393,6 +393,8 @@ LIMITS: list[tuple[str, tuple[float, ...], int, float]] = [
     ("gammainc", (1.0, 0.0), 1, 1.0),
     ("gammainc", (0.5, 0.0), 1, inf),
     ("gammainc", (2.0, inf), 0, 0.0),
+    ("gammainc", (2.0, inf), 1, 0.0),
+    ("gammainc", (20.0, inf), 1, 0.0),
     ("betainc", (2.0, 3.0, 0.0), 0, 0.0),
     ("betainc", (2.0, 3.0, 1.0), 1, 0.0),
     ("stdtr", (3.0, 0.0), 0, 0.0),

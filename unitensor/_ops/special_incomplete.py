@@ -95,6 +95,8 @@ def psi(xp: Any, n: int, x: Any) -> Any:
 
 def gamma_density(xp: Any, a: Any, x: Any) -> Any:
     """The slope of gammainc in x."""
+    endless = xp.isinf(x)
+    x = xp.where(endless, xp.ones_like(x), x)
     large = xp.logical_and(above(xp, a, 16), above(xp, x, 0))
     safe_a = xp.where(large, a, xp.full_like(a, 16.0))
     safe_x = xp.where(large, x, xp.full_like(x, 16.0))
@@ -105,7 +107,8 @@ def gamma_density(xp: Any, a: Any, x: Any) -> Any:
     small_x = xp.where(large, xp.ones_like(x), x)
     power = xp.subtract(xp.special.xlogy(xp.subtract(small_a, 1), small_x), small_x)
     near = xp.exp(xp.subtract(power, xp.special.gammaln(small_a)))
-    return xp.where(large, far, near)
+    density = xp.where(large, far, near)
+    return xp.where(endless, xp.zeros_like(density), density)
 
 
 def _gamma_cumulant(xp: Any, a: Any, log: Any, j: int) -> Any:
