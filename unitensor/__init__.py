@@ -10,7 +10,6 @@ from . import (
     _rule_namespace as _rule_namespace,  # fills the namespace that rules run on
     fft as fft,
     linalg as linalg,
-    testing as testing,
 )
 from ._accumulate import at as at
 from ._aliases import *  # noqa: F403 -- the aliases are one list, kept in that file
@@ -237,11 +236,12 @@ if _CHECKING:
         random as random,
         scipy as scipy,
         special as special,
+        testing as testing,
     )
     from ._files import load as load, save as save
 
 #: Imported at first use, so that `import unitensor` stays light.
-_LAZY = ("data", "nn", "optim", "random", "scipy", "special")
+_LAZY = ("data", "nn", "optim", "random", "scipy", "special", "testing")
 _FILES = ("load", "save")
 
 
