@@ -1,4 +1,4 @@
-"""The examples of docs/training.md give what the page says, on every engine."""
+"""The examples of docs/training.md give what the page says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 GUIDE = Path(__file__).parents[1] / "docs" / "training.md"
 
 
-def test_every_example_gives_what_is_printed(engine: str) -> None:
+def test_every_example_gives_what_is_printed() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     test = doctest.DocTestParser().get_doctest(text, {}, GUIDE.name, str(GUIDE), 0)
     assert len(test.examples) > 40
