@@ -14,17 +14,16 @@ from . import _machine
 
 
 def main() -> None:
-    """`python -m benchmarks [filter] [--json FILE] [--plot FILE] [--quick] [--threads N] [--keep-memory] [--list]`."""
+    """`python -m benchmarks [filter] [--json FILE] [--plot FILE] [--quick] [--threads N] [--list]`."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="unitensor against its peers.")
     parser.add_argument("filter", nargs="?", default="", help="run the cases whose names contain this")
     parser.add_argument("--json", metavar="FILE", help="write all results as JSON")
     parser.add_argument("--plot", metavar="FILE", help="draw the ratios")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller sizes")
     parser.add_argument("--threads", type=int, default=1, help="threads for every library alike (1)")
-    parser.add_argument("--keep-memory", action="store_true", help="let malloc keep freed memory (glibc)")
     parser.add_argument("--list", action="store_true", help="show the cases' names")
     options = parser.parse_args()
-    _machine.pin(options.threads, options.keep_memory)
+    _machine.pin(options.threads)
 
     from ._bench import Figure, Race, as_json, cases
     from ._report import figure_rows, plot, race_rows, show

@@ -12,19 +12,13 @@ MARK = "UNITENSOR_BENCHMARK_THREADS"
 PINS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
 
 
-#: glibc then keeps freed memory instead of giving it back, and fetching it again page by page.
-KEEP = {"MALLOC_TRIM_THRESHOLD_": "1000000000", "MALLOC_MMAP_THRESHOLD_": "33554432"}
-
-
-def pin(threads: int, keep_memory: bool) -> None:
+def pin(threads: int) -> None:
     """Start this program anew, so that every library sees as many threads and cores from its import on."""
     if os.environ.get(MARK) == str(threads):
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
     env = {**os.environ, **dict.fromkeys(PINS, str(threads)), MARK: str(threads), "JAX_ENABLE_X64": "1"}
-    if keep_memory:
-        env |= KEEP
     os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], env)
 
 
@@ -40,7 +34,6 @@ def describe(threads: int) -> dict[str, str]:
     return {
         "processor": _processor(),
         "cores": f"{os.cpu_count()}, {threads} used",
-        "memory": "kept by malloc" if "MALLOC_TRIM_THRESHOLD_" in os.environ else "malloc's defaults",
         "load": " ".join(f"{x:.1f}" for x in os.getloadavg()) if hasattr(os, "getloadavg") else "-",
         "python": platform.python_version(),
         **versions,
