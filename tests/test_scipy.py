@@ -793,10 +793,12 @@ def test_third_derivatives() -> None:
 
 def test_solve_ivp_finds_gradients_of_what_the_function_uses() -> None:
     k = ut.tensor(0.7, requires_grad=True)
-    us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9).y[0, -1].backward()
+    us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9, atol=1e-12).y[0, -1].backward()
     np.testing.assert_allclose(k.grad.item(), -np.exp(-0.7), rtol=1e-6)
     pushed = ut.jvp(
-        lambda k: us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9).y[0, -1],
+        lambda k: us.integrate.solve_ivp(lambda t, y: -k * y, (0, 1), ut.ones(1), rtol=1e-9, atol=1e-12).y[
+            0, -1
+        ],
         (ut.asarray(0.7),),
         (ut.asarray(1.0),),
     )[1]
@@ -961,3 +963,14 @@ def test_without_scipy_the_error_says_what_to_install() -> None:
     program = "import sys; sys.modules['scipy'] = None; import unitensor; unitensor.scipy"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "pip install unitensor[scipy]" in found.stderr.splitlines()[-1]
+
+
+def test_single_precision_stays_single_where_the_default_says_so() -> None:
+    ut.set_default_dtype(ut.float32)
+    x = ut.asarray([1.0, 2.0, 4.0])
+    assert us.signal.lfilter([0.5, 0.5], [1.0], x).dtype is ut.float32
+    k = ut.asarray(1.0).requires_grad_()
+    found = us.integrate.solve_ivp(lambda t, y, k: -k * t * y, (0, 1), [1.0], args=(k,), rtol=1e-5, atol=1e-7)
+    assert found.y.dtype is ut.float32
+    found.y[0, -1].backward()
+    np.testing.assert_allclose(k.grad.item(), -0.5 * np.exp(-0.5), rtol=1e-3)

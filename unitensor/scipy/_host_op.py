@@ -157,8 +157,11 @@ def lift(name: str, *values: Any) -> tuple[Any, ...]:
         elif isinstance(value, (list, tuple)) and any(isinstance(v, ut.Tensor) for v in value):
             lifted.append(ut.stack([*lift(name, first, *value)[1:]]))
         else:
+            array = np.asarray(value)
+            if not isinstance(value, (np.ndarray, np.generic)) and array.dtype == np.float64:
+                array = array.astype(ut.get_default_dtype().name)
             try:
-                lifted.append(ut.asarray(np.asarray(value), device=device))
+                lifted.append(ut.asarray(array, device=device))
             except TypeError as error:
                 raise TypeError(f"{name}: expected a Tensor, got {describe(value)}: {error}") from None
     return tuple(lifted)

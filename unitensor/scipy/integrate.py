@@ -18,6 +18,7 @@ from scipy.optimize import OptimizeResult
 
 import unitensor as ut
 
+from .._dtypes import real_of
 from .._errors import describe
 from .._graph import GradientError, no_grad
 from .._trees import leaves, tree_map
@@ -53,7 +54,7 @@ class _Function:
         """A time as a Tensor."""
         if isinstance(t, ut.Tensor):
             return t
-        return ut.asarray(float(t), dtype=ut.float64, device=self.y0.device)
+        return ut.asarray(float(t), dtype=real_of(self.y0.dtype), device=self.y0.device)
 
     def __call__(self, t: Any, y: Tensor, args: tuple[Any, ...] | None = None) -> Tensor:
         found = self.fun(self.time(t), y, *(self.args if args is None else args))
