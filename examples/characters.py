@@ -186,9 +186,9 @@ def main(argv: list[str] | None = None) -> list[Report]:
                 bar.update(task, advance=1, description=f"loss {found:.3f}")
                 continue
             reports.append(found)
-            seconds = time.perf_counter() - start
-            head = f"step {found.step}, {seconds:.0f} s: loss {found.loss:.3f}, on unseen text {found.unseen:.3f}"
+            head = f"step {found.step}: loss {found.loss:.3f}, on unseen text {found.unseen:.3f}"
             print(f"\n--- {head}\n{found.written.strip()}", flush=True)
+    print(f"\ntime     {time.perf_counter() - start:.0f} s for {options.steps} steps")
     return reports
 
 

@@ -101,7 +101,7 @@ def test_text_is_the_reference_and_nothing_twice(characters: ModuleType) -> None
 def test_transformer_learns_and_writes(tmp_path: Path) -> None:
     options = ("--steps", "40", "--reports", "2", "--length", "80")
     done = programs.run("characters", tmp_path, *options)
-    found = re.findall(r"--- step (\d+), .*: loss ([\d.]+), on unseen text ([\d.]+)\n", done.stdout)
+    found = re.findall(r"--- step (\d+): loss ([\d.]+), on unseen text ([\d.]+)\n", done.stdout)
     assert [int(step) for step, _, _ in found] == [20, 40]
     first, last = (float(unseen) for _, _, unseen in found)
     assert last < first < 4.6  # that of a guess among 94 letters
