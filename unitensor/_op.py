@@ -55,17 +55,26 @@ class Rule:
         self.index = index
         self.needs = names[2:]
         self.formula = formula
-        self.call: Callable[..., Any]
-        if len(self.needs) == 1:
-            # A copy, so that a formula shared by two ops is still two rules.
-            self.call = FunctionType(
-                code, formula.__globals__, formula.__name__, formula.__defaults__, formula.__closure__
-            )
-        elif not self.needs:
-            self.call = lambda xp, g, _: formula(xp, g)
-        else:
-            self.call = lambda xp, g, residual: formula(xp, g, *residual)
+        self.call = _on_residual(formula, len(self.needs))
         rules[self.call] = self
+
+
+def _on_residual(formula: Callable[..., Any], needs: int) -> Callable[..., Any]:
+    """A formula as a new function `(xp, g, residual)`, with as few calls within calls as can be."""
+    if needs == 0:
+        return lambda xp, g, _: formula(xp, g)
+    if needs == 1:
+        # A copy, so that a formula shared by two ops is still two rules.
+        return FunctionType(
+            formula.__code__,
+            formula.__globals__,
+            formula.__name__,
+            formula.__defaults__,
+            formula.__closure__,
+        )
+    if needs == 2:
+        return lambda xp, g, residual: formula(xp, g, residual[0], residual[1])
+    return lambda xp, g, residual: formula(xp, g, *residual)
 
 
 #: From what an edge of the graph calls to the rule it belongs to.
