@@ -132,6 +132,21 @@ def test_leaving_a_loop_stops_its_threads() -> None:
         time.sleep(0.01)
 
 
+def fail(number: int) -> None:
+    raise LookupError(f"worker {number} has no data")
+
+
+def test_workers_are_told_their_numbers_and_fail_clearly() -> None:
+    seen: list[int] = []
+    values(DataLoader(range(4), num_workers=2, worker_init_fn=seen.append))
+    assert sorted(seen) == [0, 1]
+    for kind in ("thread", "process"):
+        loader = DataLoader(range(4), num_workers=1, worker_init_fn=fail, workers=kind)  # type: ignore[arg-type]  # a str
+        with pytest.raises(LookupError, match="worker 0 has no data") as caught:
+            next(iter(loader))
+        assert caught.value.__notes__[0] == "DataLoader: in worker_init_fn"
+
+
 def test_threads_have_the_backend_and_modes_of_the_loop() -> None:
     pytest.importorskip("torch")
     loader = DataLoader(range(3), num_workers=1, collate_fn=lambda _: ut.current_backend().name)
