@@ -148,8 +148,7 @@ def specials(made: Op, dtype: str, *, any_size: bool = False) -> Any:
         return np.asarray([complex(a, b) for a, b in itertools.product(numbers, numbers)], dtype)
     wild = WILD if made.name not in PERIODIC else [w for w in WILD if abs(w) != 1e4]
     extreme = [] if made.name in PERIODIC or made.module == "special" else EXTREME[dtype]
-    signed = [-np.nan] if made.name in ("copysign", "signbit") else []
-    return np.asarray(PLAIN + wild + extreme + signed, dtype)
+    return np.asarray(PLAIN + wild + extreme + [-np.nan], dtype)
 
 
 # Filling forms with numbers -------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from unitensor._op import Op
 from ._calls import evaluate, reference
 from ._cases import fill
 from ._checks import Run
-from ._forms import singular
+from ._forms import reductions, singular
 from ._samples import Arguments, Array, M, forms
 from ._values import compare_results
 
@@ -84,9 +84,10 @@ def may_fail(made: Op) -> bool:
 
 def _bad(made: Op, dtypes: set[str]) -> Iterator[Arguments]:
     form = forms(made)[0]
-    for dtype in ("bool", "int64", "uint8", "float64", "complex128"):
+    for dtype in ("bool", "int8", "int64", "uint8", "uint16", "float64", "complex128"):
         if dtype in dtypes and dtype not in KINDS[made.dtypes]:
-            yield fill(made, form, dtype, made.path)
+            for other in (form, *reductions(made)) if dtype == "int8" else (form,):
+                yield fill(made, other, dtype, made.path)
     usual = next(
         d for d in ("float64", "int64", "bool", "complex128") if d in KINDS[made.dtypes] and d in dtypes
     )

@@ -128,7 +128,12 @@ MORE: dict[str, list[Arguments]] = {
     "permute_dims": [{"x": M(2, 3, 4), "axes": axes} for axes in ((0, 1, 2), (1, 2, 0), (-1, 0, -2))]
     + [{"x": M(2, 1, 3, 2), "axes": (3, 1, 0, 2)}],
     "repeat": [{"x": M(2, 3), "repeats": 2, "axis": 0}, {"x": M(2, 3), "repeats": 0, "axis": -1}],
-    "reshape": [{"x": M(2, 3), "shape": (-1,)}, {"x": M(2, 3), "shape": (3, 2), "copy": True}],
+    "reshape": [
+        {"x": M(0, 3), "shape": (3, -1)},
+        {"x": M(0, 3), "shape": (-1, 2, 3)},
+        {"x": M(2, 3), "shape": (-1,)},
+        {"x": M(2, 3), "shape": (3, 2), "copy": True},
+    ],
     "roll": [
         {"x": M(3, 4), "shift": s, "axis": a} for s, a in ((5, 0), (-1, -2), ((2, -1), (0, 0)), (-7, None))
     ]
@@ -153,9 +158,9 @@ MORE: dict[str, list[Arguments]] = {
     "tril": [{"x": M(3, 4), "k": k} for k in (-3, -1, 0, 1, 4)] + [{"x": M(2, 1, 3, 3), "k": -1}],
     "triu": [{"x": M(4, 3), "k": k} for k in (-4, -1, 0, 1, 3)] + [{"x": M(2, 1, 3, 3), "k": 1}],
     "unique_all": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}, {"x": M()}],
-    "unique_counts": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
-    "unique_inverse": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
-    "unique_values": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}],
+    "unique_counts": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}, {"x": M()}],
+    "unique_inverse": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}, {"x": M()}],
+    "unique_values": [{"x": M(14)}, {"x": M(0)}, {"x": M(3, 5)}, {"x": M()}],
     "vecdot": [{"x1": M(3, 2), "x2": M(3, 2), "axis": axis} for axis in (-1, -2)]
     + [{"x1": M(2, 1, 3), "x2": M(2, 3)}],
     "matmul": [
@@ -171,7 +176,11 @@ MORE: dict[str, list[Arguments]] = {
         {"x1": M(2, 3, 3), "x2": M(3, 3, 2), "axes": ((1, 2), (1, 0))},
     ],
     "clip": [{"x": M(9), "min": -1, "max": 2}, {"x": M(4)}, {"x": M(14), "min": 1, "max": 0}],
-    "where": [{"condition": np.asarray([True, False, True]), "x1": 1, "x2": M(3)}],
+    "where": [
+        {"condition": np.asarray([2, 0, -1]), "x1": M(3), "x2": M(3)},
+        {"condition": np.asarray([0.0, np.nan, -0.0]), "x1": M(3), "x2": M(1)},
+        {"condition": np.asarray([True, False, True]), "x1": 1, "x2": M(3)},
+    ],
     "fft.fft": BY_N,
     "fft.ifft": BY_N,
     "fft.rfft": BY_N,

@@ -240,9 +240,9 @@ expected = np.asarray(1 - 2j, np.result_type(np.dtype(real), np.complex64))
 out, expected = (backend.name, type(backend.version()), backend.version() != ""), (name, str, True)
 """,
     "is_array": """
-a = put(np.zeros(2, dtype))
-out = [backend.is_array(v) for v in (a, 0.0, [0.0], "a", None)]
-expected = [True, False, False, False, False]
+a, b, c = put(np.zeros(2, dtype)), put(np.zeros((), dtype)), put(np.zeros((0, 2), dtype))
+out = [backend.is_array(v) for v in (a, b, c, 0.0, [0.0], "a", None)]
+expected = [True, True, True, False, False, False, False]
 """,
     "dtype_of": """
 out, expected = backend.dtype_of(put(np.zeros(2, dtype))).name, dtype

@@ -200,6 +200,7 @@ ut.zeros(2, device="cpu") if ut.zeros(1).device.kind == "cpu" else ut.zeros(2)
     "ones": """
 ut.ones(3)
 ut.ones((2, 0, 1))
+ut.ones(())
 [ut.ones((2, 3), dtype=d) for d in (ut.bool, ut.uint8, ut.int32, ut.int64, ut.float32, ut.complex64)]
 """,
     "full": """
@@ -211,6 +212,7 @@ ut.full((0, 2), 1.0)
     "empty": """
 ut.zeros_like(ut.empty((2, 3), dtype=ut.int8))
 ut.zeros_like(ut.empty(4))
+ut.zeros_like(ut.empty(()))
 """,
     "arange": """
 ut.arange(5)
