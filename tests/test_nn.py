@@ -173,6 +173,35 @@ def test_what_is_frozen_does_not_learn_and_thaws(engine: str) -> None:
     assert {name for name, _ in net.named_buffers()} == buffers
 
 
+LOGITS, KINDS = [[0.5, -1.0, 2.0], [0.0, 3.0, -2.0]], [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "target", "options"),
+    [
+        (nn.CrossEntropyLoss, nn.cross_entropy, KINDS, {"weight": [1.0, 2.0, 0.5], "label_smoothing": 0.1}),
+        (nn.NLLLoss, nn.nll_loss, KINDS, {"weight": [1.0, 2.0, 0.5], "reduction": "sum"}),
+        (nn.BCEWithLogitsLoss, nn.bce_with_logits, LOGITS, {"pos_weight": [1.0, 2.0, 0.5]}),
+        (nn.MSELoss, nn.mse_loss, LOGITS, {"reduction": "none"}),
+        (nn.L1Loss, nn.l1_loss, LOGITS, {}),
+        (nn.HuberLoss, nn.huber_loss, LOGITS, {"delta": 0.5}),
+        (nn.KLDivLoss, nn.kl_div, LOGITS, {"log_target": True, "reduction": "batchmean"}),
+    ],
+)
+def test_losses_as_modules_take_their_tensors_along(
+    engine: str, module: Any, function: Any, target: Any, options: Any
+) -> None:
+    with ut.use_backend("numpy"):
+        given = {k: ut.asarray(v) if isinstance(v, list) else v for k, v in options.items()}
+        loss = module(**given)
+    here = {k: ut.asarray(v) if isinstance(v, list) else v for k, v in options.items()}
+    x, y = ut.asarray(LOGITS) * 0.5, ut.asarray(target)
+    found = loss.to(engine)(x, y)
+    assert found.backend == engine
+    assert found.tolist() == function(x, y, **here).tolist()
+    assert set(loss.state_dict()) == {k for k, v in options.items() if isinstance(v, list)}
+
+
 def test_functional_has_all_forms() -> None:
     for name in (
         "conv",

@@ -217,12 +217,14 @@ class Loss(Module):
     function: Any = None
 
     def __init__(self, **options: Any) -> None:
-        self.weight = options.pop("weight", None)
-        self.options = options
+        self.options = {k: v for k, v in options.items() if not isinstance(v, T)}
+        self._buffers = [k for k in options if k not in self.options]
+        for k in self._buffers:  # moved and saved with the module
+            setattr(self, k, options[k])
 
     def forward(self, x: T, target: T) -> T:
         """The loss of an input and its target."""
-        options = self.options if self.weight is None else {**self.options, "weight": self.weight}
+        options = {**self.options, **{k: getattr(self, k) for k in self._buffers}}
         return type(self).function(x, target, **options)  # type: ignore[no-any-return]  # each loss is a function
 
     def extra_repr(self) -> str:
