@@ -31,6 +31,12 @@ def _kernel(f: Callable[..., Any]) -> Any:
     return staticmethod(call)
 
 
+def _of_reals(f: Callable[..., Any], name: str) -> Any:
+    """The same; complex numbers go to SciPy."""
+    real, elsewhere = _kernel(f).__func__, host(name)
+    return lambda self, x: elsewhere(self.namespace, x) if x.dtype.kind == "c" else real(x)
+
+
 def _in_host_memory(a: Any) -> bool:
     if isinstance(a, jax.core.Tracer):
         return False
@@ -43,7 +49,7 @@ def _by_scipy(f: Callable[..., Any], name: str) -> Any:
 
     def call(self: Any, *args: Any) -> Any:
         known = [a for a in args if isinstance(a, jax.Array)]
-        if all(_in_host_memory(a) for a in known):
+        if all(_in_host_memory(a) for a in known) or known[0].dtype.kind == "c":
             return on_cpu(self.namespace, *args)
         return elsewhere(*args)
 
@@ -91,8 +97,8 @@ def _zeta(x: Any, q: Any = None) -> Any:
 class Special:
     """The part of the JAX backend that answers `special`."""
 
-    special_erf = _kernel(jsp.erf)
-    special_erfc = _kernel(jsp.erfc)
+    special_erf = _of_reals(jsp.erf, "erf")
+    special_erfc = _of_reals(jsp.erfc, "erfc")
     special_erfcx = _wide(jsp.erfcx)
     special_erfinv = _kernel(jsp.erfinv)
     special_ndtr = _kernel(jsp.ndtr)

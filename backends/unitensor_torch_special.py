@@ -27,6 +27,12 @@ def _kernel(f: Callable[..., Any]) -> Any:
     return staticmethod(call)
 
 
+def _of_reals(f: Callable[..., Any], name: str) -> Any:
+    """The same; complex numbers go to SciPy."""
+    real, elsewhere = _kernel(f).__func__, host(name)
+    return lambda self, x: elsewhere(self.namespace, x) if x.is_complex() else real(x)
+
+
 def _composed(name: str) -> Any:
     """The composition of the declaration, in place of torch's own function."""
 
@@ -66,8 +72,8 @@ def _cbrt(x: Any) -> Any:
 class Special:
     """The part of the torch backend that answers `special`."""
 
-    special_erf = _kernel(torch.erf)
-    special_erfc = _kernel(torch.erfc)
+    special_erf = _of_reals(torch.erf, "erf")
+    special_erfc = _of_reals(torch.erfc, "erfc")
     special_erfcx = _kernel(torch.special.erfcx)
     special_erfinv = _kernel(torch.erfinv)
     # torch's own ndtr is 1 + erf, which has no digits left far to the left.
@@ -77,7 +83,7 @@ class Special:
     special_expit = _kernel(torch.sigmoid)
     special_log_expit = _composed("log_expit")  # torch's starts threads for ten numbers
     special_gammaln = _kernel(lambda x: torch.where(x == -math.inf, x, torch.lgamma(x)))
-    special_digamma = _kernel(torch.digamma)
+    special_digamma = _of_reals(torch.digamma, "psi")
     special_xlogy = _kernel(torch.xlogy)
     special_xlog1py = _kernel(torch.special.xlog1py)
     special_entr = _kernel(torch.special.entr)

@@ -270,16 +270,17 @@ def kernel(backend: Backend, made: Op) -> str:
 def special_page() -> str:
     """special.md, with the table of its functions."""
     backends = [ut.load_backend(name) for name in ENGINES]
-    head = f"| function | gradient in | {' | '.join(ENGINES)} | other engines |"
+    head = f"| function | dtypes | gradient in | {' | '.join(ENGINES)} | other engines |"
     rows: dict[str, list[str]] = {}
     for made in table.values():
         if made.module == "special" and made.public:
             other = "host" if getattr(made.fallback, "host", False) else "composed"
-            cells = [f"`{made.name}`", differentiable_in(made), *(kernel(b, made) for b in backends), other]
+            facts = [f"`{made.name}`", made.dtypes, differentiable_in(made)]
+            cells = [*facts, *(kernel(b, made) for b in backends), other]
             rows.setdefault(chapter(made.function), []).append(f"| {' | '.join(cells)} |")
     lines = []
     for title, found in rows.items():
-        rule = "| --- |" + " --- |" * (len(ENGINES) + 2)
+        rule = "| --- |" + " --- |" * (len(ENGINES) + 3)
         lines += [f"### {title.removeprefix('special ').capitalize()}\n", head, rule, *found, ""]
     before, _, rest = (DOCS / "special.md").read_text(encoding="utf-8").partition("<!-- table -->\n")
     _, _, after = rest.partition("<!-- end -->\n")

@@ -19,7 +19,7 @@ def _bell(xp: Any, g: Any, x: Any, scale: float) -> Any:
     return xp.multiply(g, xp.multiply(scale, xp.exp(xp.negative(xp.multiply(x, x)))))
 
 
-@unary(lambda xp, g, x: _bell(xp, g, x, SLOPE), "erf")
+@unary(lambda xp, g, x: _bell(xp, g, x, SLOPE), "erf", dtypes="floating")
 def erf(x: Tensor, /) -> Tensor:
     """The error function, 2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x.
 
@@ -29,7 +29,7 @@ def erf(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g, x: _bell(xp, g, x, -SLOPE), "erfc")
+@unary(lambda xp, g, x: _bell(xp, g, x, -SLOPE), "erfc", dtypes="floating")
 def erfc(x: Tensor, /) -> Tensor:
     """1 - erf(x), exact where erf(x) is nearly 1.
 

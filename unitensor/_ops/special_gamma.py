@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .elementwise import Operand, zero
-from .special_common import below, host, refuse, special, unary
+from .elementwise import Operand, is_complex, zero
+from .special_common import below, host, polynomial, refuse, special, unary
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
@@ -29,14 +29,20 @@ def gammaln(x: Tensor, /) -> Tensor:
     """
 
 
+_complex_loggamma = host("loggamma")
+
+
 def _loggamma(xp: Any, x: Any, /) -> Any:
     """The principal branch is real for positive numbers alone."""
+    if is_complex(xp, x):
+        return _complex_loggamma(xp, x)
     return xp.where(below(xp, x, 0), xp.full_like(x, math.nan), xp.special.gammaln(x))
 
 
 @unary(
     lambda xp, g, x: xp.multiply(g, xp.special.digamma(x)),
     fallback=_loggamma,
+    dtypes="floating",
     domain=POSITIVE,
     notes="x <= 0: NaN",
 )
@@ -52,6 +58,7 @@ def loggamma(x: Tensor, /) -> Tensor:
 @unary(
     lambda xp, g, x, out: xp.multiply(g, xp.multiply(out, xp.special.digamma(x))),
     "gamma",
+    dtypes="floating",
     domain=POSITIVE,
     notes="the poles, 0, -1, -2, ...: not finite",
 )
@@ -65,6 +72,8 @@ def gamma(x: Tensor, /) -> Tensor:
 
 
 def _rgamma_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    if is_complex(xp, x):
+        return xp.negative(xp.multiply(g, xp.multiply(out, xp.special.digamma(x))))
     # Left of 1/2 by reflection, where 1 - x meets no pole.
     left = below(xp, x, 0.5)
     y = xp.where(left, xp.subtract(1, x), x)
@@ -75,7 +84,13 @@ def _rgamma_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return xp.multiply(g, xp.where(left, reflected, xp.negative(xp.multiply(out, slope))))
 
 
-@unary(_rgamma_rule, "rgamma", domain=(-1.5, 2.5))
+@unary(
+    _rgamma_rule,
+    "rgamma",
+    dtypes="floating",
+    domain=(-1.5, 2.5),
+    notes="of complex numbers 0, -1, -2, ...: NaN",
+)
 def rgamma(x: Tensor, /) -> Tensor:
     """1 / gamma(x), which is 0 at 0, -1, -2, ...
 
@@ -95,9 +110,38 @@ def gammasgn(x: Tensor, /) -> Tensor:
     """
 
 
+#: Bernoulli's numbers B(16), B(14), ... B(2).
+BERNOULLI = [-3617 / 510, 7 / 6, -691 / 2730, 5 / 66, -1 / 30, 1 / 42, -1 / 30, 1 / 6]
+
+
+def _complex_trigamma(xp: Any, x: Any) -> Any:
+    """The slope of digamma: twelve steps to the right, where the asymptotic series holds.
+
+    Left of 1/2 by reflection. SciPy has it for real numbers alone.
+    """
+    left = below(xp, xp.real(x), 0.5)
+    y = xp.where(left, xp.subtract(1, x), x)
+    total = xp.zeros_like(x)
+    for _ in range(12):
+        total = xp.add(total, xp.divide(1, xp.multiply(y, y)))
+        y = xp.add(y, 1)
+    inverse = xp.divide(1, y)
+    square = xp.multiply(inverse, inverse)
+    series = xp.multiply(xp.multiply(inverse, square), polynomial(xp, square, BERNOULLI))
+    total = xp.add(total, xp.add(xp.add(inverse, xp.multiply(0.5, square)), series))
+    sine = xp.sin(xp.multiply(math.pi, x))
+    turn = xp.divide(math.pi, xp.where(left, sine, xp.ones_like(x)))
+    return xp.where(left, xp.subtract(xp.multiply(turn, turn), total), total)
+
+
+def _digamma_rule(xp: Any, g: Any, x: Any) -> Any:
+    return xp.multiply(g, _complex_trigamma(xp, x) if is_complex(xp, x) else xp.special.polygamma(1, x))
+
+
 @unary(
-    lambda xp, g, x: xp.multiply(g, xp.special.polygamma(1, x)),
+    _digamma_rule,
     "psi",
+    dtypes="floating",
     domain=POSITIVE,
     notes="the poles, 0, -1, -2, ...: infinite",
 )
