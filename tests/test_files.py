@@ -442,6 +442,7 @@ def test_every_truncation_and_many_changes_are_noticed_or_harmless(tmp_path: Pat
     ("call", "kind", "message"),
     [
         (lambda p: ut.save({"x": object()}, p / "x"), TypeError, "save: x is object; expected Tensors"),
+        (lambda p: ut.save({"net": nn.Linear}, p / "x"), TypeError, "save: net is type; expected"),
         (lambda p: ut.save(lambda: 1, p / "x"), TypeError, "the object is function"),
         (lambda p: ut.save({(1, 2): 3}, p / "x"), TypeError, r"a key of type tuple: \(1, 2\)"),
         (lambda p: ut.save(collections.namedtuple("P", "x")(1), p / "x"), TypeError, "is P; expected"),

@@ -72,6 +72,11 @@ def test_a_wrong_state_names_everything_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match=r"wrong shape: bias is \(3,\), not \(2,\)"):
         net.load_state_dict({"weight": good, "bias": ut.zeros(3)})
     assert net.weight.tolist() == before
+    with pytest.raises(TypeError, match=r"Linear\.load_state_dict: bias is str: "):
+        net.load_state_dict({"weight": good, "bias": "b"})
+    with pytest.raises(TypeError, match="got list; expected a dict"):
+        net.load_state_dict([good])  # type: ignore[arg-type]  # what it refuses
+    assert net.weight.tolist() == before
     net.load_state_dict({"weight": good, "extra": good}, strict=False)
     assert net.weight.tolist() == good.tolist()
 
@@ -250,6 +255,8 @@ def test_functional_has_all_forms() -> None:
         ),
         (lambda: nn.nll_loss(ut.ones((2, 3)), ut.ones(2)), "target is float64; expected integers"),
         (lambda: nn.nll_loss(ut.arange(3), ut.asarray(0)), "input is int64; expected a real floating"),
+        (lambda: nn.cross_entropy(ut.ones((2, 3)), [0, 1]), "target is list; expected a Tensor"),  # type: ignore[arg-type]  # what it refuses
+        (lambda: nn.mse_loss(ut.ones(2), 1.0), "target is float; expected a Tensor"),  # type: ignore[arg-type]  # what it refuses
         (lambda: nn.bce_with_logits(ut.arange(3), ut.ones(3)), "input is int64"),
         (lambda: nn.l1_loss(ut.ones(3), ut.ones(3, dtype=ut.complex128)), "target is complex128"),
         (lambda: nn.huber_loss(ut.ones(3), ut.ones(3), delta=0.0), "delta is 0.0"),

@@ -110,6 +110,9 @@ def test_not_a_number_stops_with_the_name() -> None:
     ("call", "message"),
     [
         (lambda: optim.SGD([]), "got no parameters"),
+        (lambda: optim.SGD(None), "got None; pass a module"),
+        (lambda: optim.SGD([{"params": []}]), "got no parameters"),
+        (lambda: optim.SGD([leaf()], lr=float("nan")), "lr is nan"),
         (lambda: optim.SGD(nn.ReLU()), "got no parameters"),
         (lambda: optim.SGD([ut.ones(2)]), "parameter 0 of shape"),
         (lambda: optim.SGD([leaf() * 2]), "no leaf"),

@@ -83,6 +83,8 @@ def save(obj: Any, path: Path) -> None:
 
 def _state(obj: Any) -> Any:
     """What is saved of an object: its state, without the copies that `state_dict` makes where it can."""
+    if isinstance(obj, type):
+        return obj
     if isinstance(obj, Generator):
         return obj.state
     if hasattr(obj, "uncopied_state"):

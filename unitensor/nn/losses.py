@@ -22,7 +22,16 @@ def _reduced(name: str, loss: T, reduction: str) -> T:
     raise ValueError(f"{name}: reduction is {reduction!r}; expected 'mean', 'sum' or 'none'")
 
 
+def _tensors(name: str, x: Any, target: Any) -> None:
+    for what, given in (("input", x), ("target", target)):
+        if not isinstance(given, T):
+            raise TypeError(
+                f"{name}: the {what} is {type(given).__name__}; expected a Tensor: ut.asarray(...)"
+            )
+
+
 def _alike(name: str, x: T, target: T) -> None:
+    _tensors(name, x, target)
     if x.shape != target.shape:
         raise ValueError(
             f"{name}: the input has shape {x.shape}, the target {target.shape}; expected the same"
@@ -52,6 +61,7 @@ def cross_entropy(
     1000.0
     """
     name = "cross_entropy"
+    _tensors(name, logits, target)
     if not ut.isdtype(logits.dtype, "real floating"):
         raise TypeError(f"{name}: the logits are {logits.dtype}; expected a real floating dtype")
     if not 0 <= label_smoothing <= 1:
@@ -135,6 +145,7 @@ def nll_loss(
     reduction: Reduction = "mean",
 ) -> T:
     """The negative of the right class's log probability; classes lie along axis 1 (0 of one sample)."""
+    _tensors("nll_loss", logp, target)
     if not ut.isdtype(logp.dtype, "real floating"):
         raise TypeError(f"nll_loss: the input is {logp.dtype}; expected a real floating dtype")
     if not ut.isdtype(target.dtype, "integral"):

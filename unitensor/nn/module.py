@@ -217,19 +217,22 @@ class Module:
         KeyError: names are missing or unexpected, and `strict` is True.
         ValueError: a value has the wrong shape.
         """
+        name = f"{type(self).__name__}.load_state_dict"
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{name}: got {type(state).__name__}; expected a dict of Tensors by name")
         own = dict(self.named_tensors())
         missing, unexpected = [k for k in own if k not in state], [k for k in state if k not in own]
-        values = {
-            k: ut.asarray(
-                v.detach() if isinstance(v, ut.Tensor) else v, dtype=own[k].dtype, device=own[k].device
-            )
-            for k, v in state.items()
-            if k in own
-        }
+        values = {}
+        for k, v in state.items():
+            if k in own:
+                plain = v.detach() if isinstance(v, ut.Tensor) else v
+                try:
+                    values[k] = ut.asarray(plain, dtype=own[k].dtype, device=own[k].device)
+                except TypeError as error:
+                    raise TypeError(f"{name}: {k} is {type(v).__name__}: {error}") from error
         wrong = [
             f"{k} is {v.shape}, not {own[k].shape}" for k, v in values.items() if v.shape != own[k].shape
         ]
-        name = f"{type(self).__name__}.load_state_dict"
         parts = []
         if strict and missing:
             parts.append(f"missing: {', '.join(missing)}")

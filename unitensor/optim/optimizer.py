@@ -51,6 +51,8 @@ class Optimizer:
 
     def __init__(self, params: Any, *, stop_at_nan: bool = False, **defaults: Any) -> None:
         name = type(self).__name__
+        if params is None or isinstance(params, str):
+            raise TypeError(f"{name}: got {params!r}; pass a module or a list of Tensors")
         given = [params] if hasattr(params, "named_parameters") or isinstance(params, T) else list(params)
         if not given or not isinstance(given[0], dict):
             given = [{"params": params if hasattr(params, "named_parameters") else given}]
