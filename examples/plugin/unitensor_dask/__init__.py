@@ -52,7 +52,6 @@ class DaskBackend(Backend):
     name = "dask"
     xp = compat
     array_type = da.Array
-    numpy_rules = True
     mutable = False
     shares_views = False
     install = "pip install unitensor-dask"
