@@ -83,7 +83,6 @@ def _propagate(
         else:
             pending[node[0]] = [node, g]
             heappush(heap, -node[0])
-    node, g = pending.pop(-heappop(heap))
     add = xp.add
     careful = False
     plain = apply is None
@@ -95,13 +94,31 @@ def _propagate(
     oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
+    # The newest parent stays in hand, so that a chain never touches the heap.
+    newest = 0
+    hand: Any = None
+    hand_g: Any = None
     parent: Any
-    second: Any
-    rest: Any
     while True:
-        # The newest parent stays in hand, so that a chain never touches the heap.
+        if heap and -heap[0] > newest:
+            if newest:
+                pending[newest] = [hand, hand_g]
+                cell = pending.pop(-heapreplace(heap, -newest))
+            else:
+                cell = pending.pop(-heappop(heap))
+            node, g = cell[0], cell[1]
+        elif newest:
+            node, g = hand, hand_g
+        elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
+            pending, heap, leaves, node, g = saved
+            careful = True
+            plain = False
+        else:
+            for node in consumed:
+                node[3] = FREED
+                del node[4:]
+            return leaves
         newest = 0
-        hand = hand_g = None
         second = rest = None
         if len(node) == 7:
             _, _, _, state, parent, rule, residual = node
@@ -112,85 +129,67 @@ def _propagate(
         if state != 0 or node[0] <= oldest:
             if node[0] <= limit or state is LEAF:
                 leaves[node[0]] = (node, g)
-                parent = second = rest = None
-            elif state is FREED:
+                continue
+            if state is FREED:
                 raise freed(node)
+            if node[0] <= oldest:
+                check_saved(node)
+            selects = state.selects if type(state) is Watched else state
+            if selects and apply is not None and not careful:
+                careful, plain = True, False
+                _silence(silence)
+            elif selects and saved is None and plain:
+                _silence(silence)
+                for cell in pending.values():
+                    del cell[2:]  # what is kept must not change
+                saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), dict(leaves), node, g)
+        if keep:
+            pass
+        elif saved is not None or not plain:
+            consumed.append(node)
+        else:
+            node[3] = FREED
+            if rest is not None:
+                del node[4:]
             else:
-                if node[0] <= oldest:
-                    check_saved(node)
-                selects = state.selects if type(state) is Watched else state
-                if selects and apply is not None and not careful:
-                    careful, plain = True, False
-                    _silence(silence)
-                elif selects and saved is None and plain:
-                    _silence(silence)
-                    for cell in pending.values():
-                        del cell[2:]  # what is kept must not change
-                    copied = {s: list(cell) for s, cell in pending.items()}
-                    saved = (copied, list(heap), dict(leaves), node, g)
-        if not keep and (parent is not None or second is not None or rest):
-            if saved is not None or not plain:
-                consumed.append(node)
-            else:
-                node[3] = FREED
                 node[4] = node[6] = None
                 if second is not None:
                     node[7] = node[9] = None
-                elif rest:
-                    del node[4:]
-        while parent is not None or second is not None or rest:
-            if parent is None:
-                if second is not None:
-                    parent, rule, residual, second = second, rule2, residual2, None
+        while True:
+            if parent is not None:
+                if plain:
+                    gp = g if rule is None else rule(xp, g, residual)
+                elif careful:
+                    gp = run_carefully(xp, apply, node, (parent, rule, residual), g)
                 else:
-                    parent, rule, residual = rest.pop()
-                    continue
-            if plain:
-                gp = g if rule is None else rule(xp, g, residual)
-            elif careful:
-                gp = run_carefully(xp, apply, node, (parent, rule, residual), g)
-            else:
-                gp = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
-            s = parent[0]
-            if s == newest:
-                hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
-            elif s in pending:
-                cell = pending[s]
-                if type(gp) is tuple:
-                    cell[1] = accumulate(xp, cell[1], gp)
-                elif len(cell) == 3:
-                    add(cell[1], gp, cell[1])
+                    gp = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
+                s = parent[0]
+                if s == newest:
+                    hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
+                elif s in pending:
+                    cell = pending[s]
+                    if type(gp) is tuple:
+                        cell[1] = accumulate(xp, cell[1], gp)
+                    elif len(cell) == 3:
+                        add(cell[1], gp, cell[1])
+                    else:
+                        cell[1] = total = add(cell[1], gp)
+                        if in_place and type(total) is xp.array:
+                            cell.append("own")
+                elif s > newest:
+                    if newest:
+                        pending[newest] = [hand, hand_g]
+                        heappush(heap, -newest)
+                    newest, hand, hand_g = s, parent, gp
                 else:
-                    cell[1] = total = add(cell[1], gp)
-                    if in_place and type(total) is xp.array:
-                        cell.append("own")
-            elif s > newest:
-                if newest:
-                    pending[newest] = [hand, hand_g]
-                    heappush(heap, -newest)
-                newest, hand, hand_g = s, parent, gp
+                    pending[s] = [parent, gp]
+                    heappush(heap, -s)
+            if second is not None:
+                parent, rule, residual, second = second, rule2, residual2, None
+            elif rest:
+                parent, rule, residual = rest.pop()
             else:
-                pending[s] = [parent, gp]
-                heappush(heap, -s)
-            parent = None
-        if heap and -heap[0] > newest:
-            if newest:
-                pending[newest] = [hand, hand_g]
-                cell = pending.pop(-heapreplace(heap, -newest))
-            else:
-                cell = pending.pop(-heappop(heap))
-            node, g = cell[0], cell[1]
-        elif newest:
-            node, g = hand, hand_g  # type: ignore[assignment]  # set together with `newest`
-        elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
-            pending, heap, leaves, node, g = saved
-            careful = True
-            plain = False
-        else:
-            for node in consumed:
-                node[3] = FREED
-                del node[4:]
-            return leaves
+                break
 
 
 def _silence(entered: list[errstate]) -> None:
