@@ -132,12 +132,14 @@ def public() -> dict[str, Any]:
     found = {}
     for name in MODULES:
         module = import_module(f"unitensor.scipy.{name}")
+        listed = getattr(module, "__all__", ())
         for key, value in vars(module).items():
-            own = getattr(value, "__module__", "") == module.__name__
-            if own and not key.startswith("_") and (inspect.isfunction(value) or inspect.isclass(value)):
-                doc = inspect.getdoc(value) or ""
-                if "scipy." in doc.split(">>>")[0] or "cho_solve" in doc:
-                    found[f"{name}.{key}"] = value
+            own = getattr(value, "__module__", "") == module.__name__ and not key.startswith("_")
+            if not (own or key in listed) or not (inspect.isfunction(value) or inspect.isclass(value)):
+                continue
+            doc = inspect.getdoc(value) or ""
+            if "scipy." in doc.split(">>>")[0] or "cho_solve" in doc:
+                found[f"{name}.{key}"] = value
     return found
 
 
