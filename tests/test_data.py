@@ -226,6 +226,30 @@ def test_samplers_follow_their_weights() -> None:
     assert set(drawn) == {2, 3}
 
 
+class EvenFirst(data.Sampler):
+    """As in PyTorch: `__iter__` of its own, and no call of `Sampler.__init__`."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __iter__(self) -> Iterator[int]:
+        return iter([*range(0, self.n, 2), *range(1, self.n, 2)])
+
+    def __len__(self) -> int:
+        return self.n
+
+
+def test_a_sampler_of_ones_own_resumes_in_a_loader() -> None:
+    expected = [[0, 2], [4, 6], [1, 3], [5]]
+    loader = DataLoader(range(7), 2, sampler=EvenFirst(7))
+    running = iter(loader)
+    assert [next(running).tolist(), next(running).tolist()] == expected[:2]
+    again = DataLoader(range(7), 2, sampler=EvenFirst(7))
+    again.load_state_dict(loader.state_dict())
+    assert values(again) == expected[2:]
+    assert values(again) == expected
+
+
 # Places --------------------------------------------------------------------------------------------
 
 LOADERS: dict[str, Callable[[], DataLoader]] = {

@@ -16,7 +16,8 @@ class Sampler:
     """An order of indices for each epoch. A subclass defines `order` and `__len__`.
 
     `order` draws from `self.generator`, a stream of the sampler's own. A saved state is where the
-    order now under way began, and how much of it was given; loading it goes on from there.
+    order now under way began, and how much of it was given; loading it goes on from there. A subclass
+    that defines `__iter__` itself, as PyTorch's do, resumes in a loader if its order is always the same.
 
     >>> from unitensor.data import RandomSampler
     >>> sampler = RandomSampler(range(4))
@@ -28,13 +29,23 @@ class Sampler:
     True
     """
 
+    _stream: Generator | None = None
+    _began: dict[str, Any] | None = None
+    _given = 0
+    _skip = 0
+
     def __init__(self, generator: Generator | None = None) -> None:
         source = generator if generator is not None else ut.random.default_generator()
         # A stream of its own: what else is drawn from the source cannot change the order.
-        self.generator = source.spawn(1)[0]
-        self._began: dict[str, Any] | None = None
-        self._given = 0
-        self._skip = 0
+        self._stream = source.spawn(1)[0]
+
+    @property
+    def generator(self) -> Generator:
+        """What orders are drawn from; a subclass that did not call `__init__` gets it at first use."""
+        if self._stream is None:
+            Sampler.__init__(self)
+        assert self._stream is not None
+        return self._stream
 
     def order(self) -> Iterable[Any]:
         """The order of one epoch; a subclass defines it."""
