@@ -145,6 +145,7 @@ def check_again(run: Run, made: Op) -> None:
             {k: v if made.path in HOST_KEYS and k == "key" else held_on(run, v) for k, v in g.items()}
             for g in given
         ]
+        run.counted(made.path, THREADS)
         try:
             first = results(call(made, held[0]))
         except Exception as error:  # the values say why
@@ -153,7 +154,6 @@ def check_again(run: Run, made: Op) -> None:
         alone = _values(first)
         for h in held[1:]:
             call(made, h)
-        run.counted(made.path, THREADS)
         _same(run, made, given[0], alone, _values(first), "a later call changed an earlier result")
         for _ in range(8):
             _same(run, made, given[0], alone, _values(results(call(made, held[0]))), "called again")
