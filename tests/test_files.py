@@ -293,15 +293,19 @@ def test_a_crash_half_way_leaves_a_whole_file(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == b"saved\n"
-        until = time.monotonic() + 20
-        while not any(p.suffix == ".part" and p.stat().st_size > 0 for p in tmp_path.iterdir()):
+        until = time.monotonic() + 60
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            if any(p.suffix == ".part" and 1000 < p.stat().st_size < 1 << 28 for p in tmp_path.iterdir()):
+                break
+            process.send_signal(signal.SIGCONT)
             assert time.monotonic() < until
-        process.send_signal(signal.SIGKILL)
+            time.sleep(0.01)
     finally:
-        process.kill()
+        process.kill()  # SIGKILL, in the midst of writing
         process.communicate()
     halves = [p for p in tmp_path.iterdir() if p.suffix == ".part"]
-    assert halves  # it was killed while it wrote
+    assert halves
     found = ut.load(path)
     assert all(bool(ut.all(x == x[0])) for x in found.values())
     assert len(found) in (1, 64)
