@@ -279,7 +279,7 @@ import sys
 import numpy as np
 import unitensor as ut
 ut.save({"x": np.full(1 << 20, 1.0)}, sys.argv[1])
-big = {str(i): np.full(1 << 20, float(i)) for i in range(64)}
+big = {str(i): np.full(1 << 20, float(i)) for i in range(16)}
 print("saved", flush=True)
 while True:
     ut.save(big, sys.argv[1])
@@ -296,7 +296,7 @@ def test_a_crash_half_way_leaves_a_whole_file(tmp_path: Path) -> None:
         until = time.monotonic() + 60
         while True:
             process.send_signal(signal.SIGSTOP)
-            if any(p.suffix == ".part" and 1000 < p.stat().st_size < 1 << 28 for p in tmp_path.iterdir()):
+            if any(p.suffix == ".part" and 1000 < p.stat().st_size < 1 << 26 for p in tmp_path.iterdir()):
                 break
             process.send_signal(signal.SIGCONT)
             assert time.monotonic() < until
@@ -308,7 +308,7 @@ def test_a_crash_half_way_leaves_a_whole_file(tmp_path: Path) -> None:
     assert halves
     found = ut.load(path)
     assert all(bool(ut.all(x == x[0])) for x in found.values())
-    assert len(found) in (1, 64)
+    assert len(found) in (1, 16)
     for half in halves:
         with pytest.raises(ValueError, match="truncated"):
             ut.load(half)
