@@ -702,7 +702,7 @@ EVERYWHERE = bool(os.environ.get("UNITENSOR_DEEP"))
 CHOSEN = (
     *("solve_ivp-span", "root-hybr", "minimize-bounds", "correlate1d-reflect", "map_coordinates-constant-3"),
     *("gaussian_filter-axes", "spline_filter1d-long-mirror", "make_interp_spline-3", "Pchip", "grid-linear"),
-    *("csr@matrix", "spsolve", "expm", "lu", "cho_solve", "solve_sylvester", "solve_triangular-T-True"),
+    *("csr@matrix", "spsolve", "expm", "lu-stack", "cho_solve", "solve_sylvester", "solve_triangular-T-True"),
     *("convolve-same-complex", "fftconvolve-axes", "lfilter-zi", "sosfilt", "dct-2-ortho"),
 )
 ELSEWHERE = [case for case in CASES if EVERYWHERE or case.name in CHOSEN]
@@ -754,8 +754,9 @@ def test_every_engine(case: Case, engine: str) -> None:
             made = [*pull([0.5 * y for y in ys]), *tangents]
             assert all(g.backend == name for g in made)
             found.append([g.to("numpy").numpy() for g in made])
+    near = max(1e-9, 10 * case.rtol)  # solvers stop somewhere else
     for a, b in zip(*found):
-        np.testing.assert_allclose(b, a, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(b, a, rtol=near, atol=near)
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)
