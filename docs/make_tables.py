@@ -31,6 +31,25 @@ Every function of the Array API standard 2025.12, with `linalg` and `fft`, and h
 - **emulated**: the engine lacks it, and unitensor computes it from other functions;
 - **front end**: decided or composed by unitensor alone, the same code on every engine.
 
+## The public suite
+
+`data-apis/array-api-tests` checks a namespace against the text of the standard. Beside this repository,
+with the engine to be tried (`strict` is array-api-strict, with `tests` and `tests/plugins` on PYTHONPATH):
+
+```
+git clone --recurse-submodules https://github.com/data-apis/array-api-tests
+cd array-api-tests
+pip install -r requirements.txt
+export ARRAY_API_TESTS_MODULE=unitensor ARRAY_API_TESTS_VERSION=2025.12
+UNITENSOR_BACKEND=torch python -m pytest array_api_tests --max-examples 100 --disable-deadline
+```
+
+There is no file of skips or expected failures, and no extension or dtype is left out. With 100 examples
+none of the 1,388 tests fails on NumPy, JAX, PyTorch or array-api-strict. With 500 examples and another seed
+none fails on PyTorch or array-api-strict, nor on JAX in the chapters that were tried (linear algebra in part,
+the element-wise functions by their special cases alone). The suite itself skips five of its tests, those of
+`remainder`; without that mark they pass, too. Deadlines are off because JAX compiles at first calls.
+
 ## What mends cost
 
 A mend that only some dtypes need is one look at the dtype elsewhere. `python -m benchmarks mends` holds the
