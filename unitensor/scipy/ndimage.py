@@ -99,6 +99,8 @@ def correlate1d(
         raise ValueError(f"{name}: weights have shape {w.shape}; expected a vector with elements")
     axis %= x.ndim
     before = w.shape[0] // 2 + origin
+    if not 0 <= before < w.shape[0]:
+        raise ValueError(f"{name}: origin={origin} moves the {w.shape[0]} weights off their center")
     wide = _extended(x, before, w.shape[0] - 1 - before, axis, mode, cval)
     return slide(wide, w, axis=axis).astype(x.dtype)
 
