@@ -235,6 +235,7 @@ def test_inspection(engine: str) -> None:
         "indexing": ut.int64,
     }
     assert info.capabilities()["boolean indexing"] is True
+    assert type(info.devices()) is tuple
     assert info.default_device() in info.devices()
     for device in info.devices():
         assert info.dtypes(device=device)["float32"] is ut.float32

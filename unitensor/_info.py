@@ -57,9 +57,9 @@ class Info:
             names = tuple(n for k in kinds for n in KINDS[k])
         return {d.name: d for d in self._backend.dtypes() if d.name in names}
 
-    def devices(self) -> list[Device]:
-        """All devices of the backend."""
-        return list(self._backend.devices())
+    def devices(self) -> tuple[Device, ...]:
+        """All devices of the backend: a tuple since 2025.12, a list in older versions of the standard."""
+        return self._backend.devices()
 
 
 def __array_namespace_info__() -> Info:  # noqa: N807 -- the standard's name
