@@ -39,7 +39,15 @@ def scipy_special(name: str) -> Any:
     kernel = getattr(found, "__wrapped__", found)
     if name in OF_TRIALS:
         return lambda k, n, p: np.asarray(kernel(k, np.asarray(n).astype(np.intp), p)).astype(p.dtype)
+    if name == "hyp1f1":
+        return lambda a, b, x: kernel(a, b, _bounded(a, x))
     return kernel
+
+
+def _bounded(a: Any, x: Any) -> Any:
+    """x, but where Kummer's function has long overflowed a number at which it has: SciPy's never ends there."""
+    polynomial = (a <= 0) & (a == np.floor(a))
+    return np.where((x > 1e5) & ~polynomial, np.asarray(1e5, x.dtype), x)
 
 
 def host(kernel: str) -> Callable[..., Any]:
