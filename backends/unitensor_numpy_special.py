@@ -20,8 +20,9 @@ def _kernel(name: str, scipy_name: str = "") -> Callable[..., Any]:
         if found is None:
             found = scipy_special(scipy_name or name)
         try:
+            dtype = args[0].dtype
             for a in args:
-                if a.dtype.char not in "df":
+                if a.dtype is not dtype or dtype.char not in "df":
                     return _of_others(self, name, found, args)
         except AttributeError:  # a Python number among them
             return _of_others(self, name, found, args)
