@@ -42,7 +42,7 @@ class UniqueInverseResult(NamedTuple):
 
 
 def _to_first(xp: Any, g: Any, indices: Any, shape: tuple[int, ...]) -> Any:
-    spread = xp.scatter_add(g, xp.reshape(indices, (-1,)), (math.prod(shape),))
+    spread = xp.scatter_take(g, xp.reshape(indices, (-1,)), (math.prod(shape),), 0)
     return xp.reshape(spread, shape)
 
 
