@@ -219,7 +219,7 @@ def laid_out(value: Any, how: str) -> Any:
     if how == "reversed":
         return np.ascontiguousarray(value[::-1])[::-1]
     if how == "strided":
-        wide = np.empty((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
+        wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
         wide[..., ::2] = value
         return wide[..., ::2]
     return value
