@@ -277,7 +277,9 @@ def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(f"broadcast_shapes: shapes {', '.join(map(str, shapes))} can not be broadcast") from None
+        raise ValueError(
+            f"broadcast_shapes: shapes {', '.join(map(str, shapes))} can not be broadcast"
+        ) from None
 
 
 def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
