@@ -149,7 +149,15 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
     install = "pip install jax"
     # On the CPU by NumPy over the same memory; elsewhere indices and sets of complex numbers are looked at there.
     host_ops = frozenset(
-        {"take", "take_along_axis", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+        {
+            "repeat",
+            "take",
+            "take_along_axis",
+            "unique_all",
+            "unique_counts",
+            "unique_inverse",
+            "unique_values",
+        }
     )
 
     def __init__(self) -> None:

@@ -169,10 +169,17 @@ acosh = _conjugate(_acosh)
 tanh = _odd(_tanh)
 asinh = _odd(_asinh)
 atanh = _odd(_atanh)
-sin = _turned(sinh)
 tan = _turned(tanh)
 asin = _turned(asinh)
 atan = _turned(atanh)
+
+
+@jax.jit
+def sin(z: Any) -> Any:
+    x, y = _parts(z)
+    p, q = _parts(sinh(lax.complex(-y, x)))
+    # Where the real part is not finite the standard leaves the sign open; NumPy's is positive.
+    return lax.complex(q, jnp.where(~jnp.isfinite(x) & jnp.isinf(y), jnp.inf, -p))
 
 
 @jax.jit
@@ -212,7 +219,9 @@ def sign(z: Any) -> Any:
     y = jnp.where(endless, jnp.where(both, jnp.nan, jnp.where(jnp.isinf(y), jnp.sign(y), 0.0)), y)
     unit = jnp.where(endless | (size == 0), 1.0, size)
     zero = size == 0
-    return lax.complex(jnp.where(zero, 0.0, x / unit), jnp.where(zero, 0.0, y / unit))
+    lost = jnp.isnan(z)
+    p, q = (jnp.where(lost, jnp.nan, jnp.where(zero, 0.0, part / unit)) for part in (x, y))
+    return lax.complex(p, q)
 
 
 @jax.jit

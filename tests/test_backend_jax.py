@@ -83,6 +83,9 @@ def test_complex_signs_of_zeros(name: str) -> None:
         ("atanh", complex(inf, nan), complex(0, nan)),
         ("sign", complex(-0.0, 0.0), 0),
         ("sign", complex(-inf, 1), -1),
+        ("sign", complex(inf, nan), complex(nan, nan)),
+        ("sin", complex(inf, inf), complex(nan, inf)),
+        ("sin", complex(nan, -inf), complex(nan, inf)),
         ("reciprocal", complex(0, -2.0), complex(-0.0, 0.5)),
     ],
 )
