@@ -118,4 +118,5 @@ def _filled(draw: Any, made: Op, value: Any, dtype: str) -> Any:
         array = (value.low + (value.high - value.low) * np.abs(np.sin(np.nan_to_num(array)))).astype(dtype)
     if made.path in REGULAR and len(value.shape) > 1 and value.shape[-1] == value.shape[-2]:
         array = array + 32 * np.eye(value.shape[-1]).astype(dtype)
-    return value.then(array).astype(dtype)
+    with np.errstate(all="ignore"):  # what overflows is an argument, too
+        return value.then(array).astype(dtype)
