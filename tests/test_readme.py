@@ -36,7 +36,7 @@ def test_the_continuous_check_runs_the_readme_command() -> None:
     assert len(commands) == 2
     install, check = commands
     assert install.endswith("examples/digits.py")
-    assert check.endswith("-m pytest")
+    assert check.endswith("-m pytest -n auto")
     assert [line for line in README.splitlines() if "-m pytest" in line] == [check]
     script = (ROOT / ".ci" / "run").read_text()
     assert 'command=$(grep -F -- "-m pytest" README.md)' in script

@@ -60,7 +60,8 @@ def host(kernel: str) -> Callable[..., Any]:
 
         made = table.get(f"special.{kernel}")
         if made is not None:  # SciPy promotes by rules of its own
-            args = xp.meet(args, made)
+            met = iter(xp.meet(tuple(a for a in args if a is not None), made))
+            args = tuple(None if a is None else next(met) for a in args)
         if not xp.backend.has_values(args):
             return xp.backend.call_back(f, *args)
         return on_host(xp, f, *args)
