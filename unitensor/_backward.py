@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import _graph
 from ._backend import backend_of, load_backend
-from ._dtypes import as_dtype, is_complex
+from ._dtypes import complex_dtype
 from ._errors import describe
 from ._graph import LEAF, Dual, GradientError, new_seq
 from ._op import scope
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
 def surface(xp: Any, g: Any) -> Any:
     """Between the plain transpose used inside and the gradient users see: its conjugate."""
     return xp.conj(g) if complex_dtype(g.dtype) else g
-
-
-def complex_dtype(dtype: Any) -> bool:
-    """Whether a dtype, ours or an engine's, is complex."""
-    kind: Any = type(dtype)
-    return _complex_dtype(kind, dtype)
-
-
-@cache
-def _complex_dtype(kind: Any, dtype: Any) -> bool:
-    # Of two engines' dtypes only the types are compared: array-api-strict warns of any other comparison.
-    return is_complex(as_dtype(dtype))
 
 
 def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:

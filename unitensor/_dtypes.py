@@ -173,6 +173,18 @@ def is_complex(dtype: DType) -> bool:
     return dtype.kind == "c"
 
 
+def complex_dtype(dtype: Any) -> bool:
+    """Whether a dtype, ours or an engine's, is complex."""
+    kind: Any = type(dtype)
+    return _complex_dtype(kind, dtype)
+
+
+@cache
+def _complex_dtype(kind: Any, dtype: Any) -> bool:
+    # `kind` comes first in the key: array-api-strict warns where dtypes of two engines are compared.
+    return is_complex(as_dtype(dtype))
+
+
 @cache
 def promote(a: DType, b: DType) -> DType:
     """The dtype that two dtypes meet in (the standard's table; NumPy 2's where it has none)."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._backward import complex_dtype
-from ._dtypes import is_inexact, real_of
+from ._dtypes import complex_dtype, is_inexact, real_of
 from ._errors import describe
 from ._exits import Escape, watchers
 from ._graph import Dual, edges_of, is_grad_enabled, name_of, no_grad

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from .._dtypes import as_dtype
+from .._dtypes import complex_dtype
 from .._op import op, same, table
 from . import selection as selection
 
@@ -49,17 +48,6 @@ def zero(xp: Any, g: Any) -> Any:
 
 def is_complex(xp: Any, x: Any) -> bool:
     return complex_dtype(x.dtype)
-
-
-def complex_dtype(dtype: Any) -> bool:
-    kind: Any = type(dtype)
-    return _complex_dtype(kind, dtype)
-
-
-@cache
-def _complex_dtype(kind: type, dtype: Any) -> bool:
-    # `kind` comes first in the key, so that dtypes of two engines are never compared.
-    return as_dtype(dtype).kind == "c"
 
 
 # Arithmetic ------------------------------------------------------------------------------------
