@@ -133,7 +133,8 @@ def agree(name: str, runs: dict[str, Run], rtol: float) -> None:
 def in_turns(runs: dict[str, Run], budget: float) -> tuple[dict[str, float], int]:
     """Median seconds of each run: in every round each has one turn of a millisecond or more.
 
-    The garbage collector stays on, as it is in programs. On one thread it is the processor's time
+    A turn begins with a call that is not timed, so that none pays for the caches that another's memory
+    filled: a program runs one library. The garbage collector stays on, as it is in programs. On one thread it is the processor's time
     that counts, which other programs on the machine disturb less.
     """
     timers = {k: _timer(run) for k, run in runs.items()}
@@ -149,6 +150,7 @@ def in_turns(runs: dict[str, Run], budget: float) -> tuple[dict[str, float], int
         rounds = 0
         while rounds < 5 or (rounds < 400 and timeit.default_timer() - start < budget * len(runs) / 3):
             for k in order:
+                timers[k].timeit(1)
                 samples[k].append(timers[k].timeit(calls[k]) / calls[k])
             order.append(order.pop(0))
             rounds += 1

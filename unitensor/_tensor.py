@@ -567,44 +567,19 @@ class Tensor:
     __invert__ = elementwise.bitwise_invert
     __abs__ = elementwise.abs
 
-    def __iadd__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "add", "+=")
-
-    def __isub__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "subtract", "-=")
-
-    def __imul__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "multiply", "*=")
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "divide", "/=")
-
-    def __ifloordiv__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "floor_divide", "//=")
-
-    def __imod__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "remainder", "%=")
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "pow", "**=")
-
-    def __imatmul__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "matmul", "@=")
-
-    def __iand__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "bitwise_and", "&=")
-
-    def __ior__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "bitwise_or", "|=")
-
-    def __ixor__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "bitwise_xor", "^=")
-
-    def __ilshift__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "bitwise_left_shift", "<<=")
-
-    def __irshift__(self, other: Any) -> Tensor:
-        return _writing.in_place(self, other, "bitwise_right_shift", ">>=")
+    __iadd__ = _writing.in_place("add", "+=")
+    __isub__ = _writing.in_place("subtract", "-=")
+    __imul__ = _writing.in_place("multiply", "*=")
+    __itruediv__ = _writing.in_place("divide", "/=")
+    __ifloordiv__ = _writing.in_place("floor_divide", "//=")
+    __imod__ = _writing.in_place("remainder", "%=")
+    __ipow__ = _writing.in_place("pow", "**=")
+    __imatmul__ = _writing.in_place("matmul", "@=")
+    __iand__ = _writing.in_place("bitwise_and", "&=")
+    __ior__ = _writing.in_place("bitwise_or", "|=")
+    __ixor__ = _writing.in_place("bitwise_xor", "^=")
+    __ilshift__ = _writing.in_place("bitwise_left_shift", "<<=")
+    __irshift__ = _writing.in_place("bitwise_right_shift", ">>=")
 
     # Functions as methods ------------------------------------------------------------------------
 

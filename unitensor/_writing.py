@@ -10,12 +10,15 @@ backward pass refuses saved arrays whose stamp is newer than their node.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._graph import LEAF, Dual, GradientError, is_grad_enabled, record
-from ._holding import alone, seen_outside, stamp
+from ._holding import ALONE, alone, seen_outside, stamp
+from ._lift import scalar_tensor
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
 from ._ops.indexing import explain_key, is_basic, plain_key, take
@@ -352,8 +355,31 @@ def _completed(value: Tensor, part: str, root: Tensor, where: Any) -> Tensor:
 # In-place operators ------------------------------------------------------------------------------------
 
 
-def in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
-    """`x += other`: the result is written into x, so its shape and dtype must stay."""
+def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
+    """The method behind `x += other`: the result is written into x, so its shape and dtype must stay."""
+
+    def method(x: Tensor, other: Any) -> Tensor:
+        xp, node = x._xp, x._node
+        function = xp.ufuncs.get(name)
+        # The short way: nothing is recorded, and nobody else sees the memory.
+        if function is not None and (node is None or (type(node) is list and not is_grad_enabled())):
+            data = x._data
+            if getrefcount(data) == ALONE + 1 and data.base is None and data.dtype.kind != "b":
+                try:
+                    if type(other) is not type(x):
+                        other = xp.scalars[type(other)][data.dtype][other]
+                    if other._xp is xp and other._node is None:
+                        function(data, other._data, data)
+                        return x
+                except (KeyError, TypeError, ValueError):
+                    pass  # nothing was written: the long way finds out why
+                del data  # the long way counts references, too
+        return _in_place(x, other, name, symbol)
+
+    return method
+
+
+def _in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
     node = x._node
     if type(node) is list and node[3] is LEAF and is_grad_enabled():
         raise GradientError(
@@ -395,12 +421,12 @@ def _in_memory(x: Tensor, other: Any, name: str) -> bool:
     function = getattr(xp, name)
     if type(function) is not np.ufunc or (data.dtype.kind == "b" and not name.startswith("bitwise")):
         return False
-    kind = type(other)
-    if kind is type(x):
-        if other._node is not None or other._xp is not xp:
+    if type(other) in NUMBERS:
+        try:
+            other = scalar_tensor(xp, other, data)
+        except OverflowError:
             return False
-        other = other._data
-    elif kind not in NUMBERS:
+    if type(other) is not type(x) or other._node is not None or other._xp is not xp:
         return False
     root = x
     if base_of(x) is not None:
@@ -410,10 +436,11 @@ def _in_memory(x: Tensor, other: Any, name: str) -> bool:
             if type(root._node) is Dual or (op is not None and op.name == "broadcast_to"):
                 return False
     try:
-        function(data, other, data)
-    except (TypeError, ValueError, OverflowError):
+        function(data, other._data, data)
+    except (TypeError, ValueError):
         return False  # nothing was written: the long way finds out why
-    del data  # `alone` counts references
+    xp.ufuncs[name] = function
+    del data, other  # `alone` counts references
     if not (root is x and alone(x)):
         stamp(root)
         if live_views(root):
