@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from unitensor_numpy_linalg import Linalg
 from unitensor_numpy_special import Special
 
 from unitensor import Backend, DType
@@ -52,7 +53,7 @@ def _ordered2(f: Callable[..., Any]) -> Callable[..., Any]:
     return ordered
 
 
-class NumpyBackend(Special, Backend):
+class NumpyBackend(Linalg, Special, Backend):
     """NumPy's ufuncs and functions, mended where they differ from the standard."""
 
     name = "numpy"
@@ -156,7 +157,6 @@ class NumpyBackend(Special, Backend):
     linalg_outer = staticmethod(bare(np.linalg.outer))
     linalg_qr = staticmethod(bare(np.linalg.qr))
     linalg_slogdet = staticmethod(bare(np.linalg.slogdet))
-    linalg_solve = staticmethod(bare(np.linalg.solve))
     linalg_svd = staticmethod(bare(np.linalg.svd))
     linalg_svdvals = staticmethod(bare(np.linalg.svdvals))
     linalg_trace = staticmethod(bare(np.linalg.trace))

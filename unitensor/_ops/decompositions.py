@@ -128,6 +128,12 @@ def _half_lower(xp: Any, x: Any) -> Any:
     return xp.divide(xp.add(xp.tril(x), xp.tril(x, k=-1)), 2)
 
 
+def _over_lower(xp: Any, y: Any, x: Any) -> Any:
+    """y x⁻¹ for a lower triangular x."""
+    found = xp.linalg.solve_triangular(xp.matrix_transpose(x), xp.matrix_transpose(y), lower=False)
+    return xp.matrix_transpose(found)
+
+
 def _cholesky_rule(xp: Any, g: Any, out: Any, upper: Any) -> Any:
     if upper:
         g, out = adjoint(xp, g), adjoint(xp, out)
@@ -140,34 +146,39 @@ def _cholesky_pull(xp: Any, g: Any, lower: Any) -> Any:
     Source: Murray, Differentiation of the Cholesky decomposition, arXiv:1602.07527.
     """
     n = lower.shape[-1]
-    if n <= 64:
-        inner = _half_lower(xp, xp.matmul(adjoint(xp, lower), g))
-        return hermitian(xp, _divide_right(xp, xp.linalg.solve(adjoint(xp, lower), inner), lower))
+    if n <= 96:
+        inner = xp.matmul(adjoint(xp, lower), g)
+        inner = xp.add(xp.tril(inner), xp.tril(inner, k=-1))
+        inner = xp.linalg.solve_triangular(adjoint(xp, lower), inner, lower=False)
+        inner = _over_lower(xp, inner, lower)
+        return xp.divide(xp.add(inner, adjoint(xp, inner)), 4)
     m = n // 2
-    (own1, _, below, own2), (g1, _, g_below, g2) = (_blocks(xp, x, m) for x in (lower, g))
+    own1, below, own2 = _lower_blocks(xp, lower, m)
+    g1, g_below, g2 = _lower_blocks(xp, g, m)
     last = _cholesky_pull(xp, g2, own2)
-    cross = _divide_right(xp, xp.subtract(g_below, xp.multiply(xp.matmul(last, below), 2)), own1)
+    cross = _over_lower(xp, xp.subtract(g_below, xp.multiply(xp.matmul(last, below), 2)), own1)
     first = _cholesky_pull(xp, xp.subtract(g1, xp.matmul(adjoint(xp, cross), below)), own1)
     cross = xp.divide(cross, 2)
     top, bottom = [first, adjoint(xp, cross)], [cross, last]
     return xp.concat([xp.concat(top, axis=-1), xp.concat(bottom, axis=-1)], axis=-2)
 
 
-def _blocks(xp: Any, x: Any, m: int) -> tuple[Any, Any, Any, Any]:
-    """The four blocks of each square matrix, of which the first has m rows."""
-    n = x.shape[-1]
-    top, bottom = _rows(xp, x, 0, m), _rows(xp, x, m, n)
+def _lower_blocks(xp: Any, x: Any, m: int) -> tuple[Any, Any, Any]:
+    """Three of four blocks of each square matrix, of which the first has m rows: without the upper right."""
+    head, tail = slice(0, m), slice(m, x.shape[-1])
+    lead = (slice(None),) * (len(x.shape) - 2)
     return (
-        _columns(xp, top, 0, m),
-        _columns(xp, top, m, n),
-        _columns(xp, bottom, 0, m),
-        _columns(xp, bottom, m, n),
+        xp.getitem(x, (*lead, head, head)),
+        xp.getitem(x, (*lead, tail, head)),
+        xp.getitem(x, (*lead, tail, tail)),
     )
 
 
 def _cholesky_jvp(xp: Any, g: Any, out: Any, upper: Any) -> Any:
     lower = adjoint(xp, out) if upper else out
-    inner = xp.linalg.solve(lower, _divide_right(xp, hermitian(xp, g), adjoint(xp, lower)))
+    # With h = l⁻¹ g, what is wanted is h l⁻ᴴ = (l⁻¹ hᴴ)ᴴ.
+    inner = xp.linalg.solve_triangular(lower, hermitian(xp, g), lower=True)
+    inner = adjoint(xp, xp.linalg.solve_triangular(lower, adjoint(xp, inner), lower=True))
     tangent = xp.matmul(lower, _half_lower(xp, inner))
     return adjoint(xp, tangent) if upper else tangent
 

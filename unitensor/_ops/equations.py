@@ -128,7 +128,8 @@ def _solve_rule1(xp: Any, g: Any, x1: Any, x2_shape: Any, out: Any) -> Any:
     c = _solve_adjoint(xp, g, x1, vector)
     if vector:
         c, out = column(xp, c), column(xp, out)
-    return sum_to(xp, xp.negative(xp.matmul(c, xp.matrix_transpose(out))), x1.shape)
+        return sum_to(xp, xp.multiply(xp.negative(c), xp.matrix_transpose(out)), x1.shape)
+    return sum_to(xp, xp.matmul(xp.negative(c), xp.matrix_transpose(out)), x1.shape)
 
 
 def _solve_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any) -> Any:
@@ -156,6 +157,41 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     >>> ut.linalg.solve(ut.asarray([[2.0, 0.0], [0.0, 4.0]]), ut.asarray([2.0, 2.0])).tolist()
     [1.0, 0.5]
     """
+
+
+def _half(xp: Any, x: Any, lower: bool) -> Any:
+    return xp.tril(x) if lower else xp.triu(x)
+
+
+def _triangular_rule1(xp: Any, g: Any, x1: Any, out: Any, lower: Any) -> Any:
+    c = xp.linalg.solve_triangular(xp.matrix_transpose(x1), g, lower=not lower)
+    c = xp.matmul(xp.negative(c), xp.matrix_transpose(out))
+    return sum_to(xp, _half(xp, c, lower), x1.shape)
+
+
+def _triangular_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any, lower: Any) -> Any:
+    return sum_to(xp, xp.linalg.solve_triangular(xp.matrix_transpose(x1), g, lower=not lower), x2_shape)
+
+
+def _triangular_jvp1(xp: Any, g: Any, x1: Any, out: Any, lower: Any) -> Any:
+    moved = xp.matmul(_half(xp, g, lower), out)
+    return xp.negative(xp.linalg.solve_triangular(x1, moved, lower=lower))
+
+
+@op(
+    module="linalg",
+    grad={"x1": _triangular_rule1, "x2": _triangular_rule2},
+    jvp={
+        "x1": _triangular_jvp1,
+        "x2": lambda xp, g, x1, lower: xp.linalg.solve_triangular(x1, g, lower=lower),
+    },
+    dtypes="floating",
+    result="float64",
+    public=False,
+    fallback=lambda xp, x1, x2, lower: xp.linalg.solve(x1, x2),
+)
+def solve_triangular(x1: Tensor, x2: Tensor, /, *, lower: bool) -> Tensor:
+    """The solution of x1 @ y = x2 for matrices, where x1 has zeros above (below) its diagonal."""
 
 
 # Determinants --------------------------------------------------------------------------------------
