@@ -1,0 +1,128 @@
+"""Triangular and definite systems for the NumPy backend.
+
+NumPy has no triangular solver, but its wheels bring a BLAS that has: it is called by name. Where a build of
+NumPy has another, NumPy's general `solve` does the same in five times the time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+_LETTERS: dict[Any, str] = {
+    np.dtype(np.float32): "s",
+    np.dtype(np.float64): "d",
+    np.dtype(np.complex64): "c",
+    np.dtype(np.complex128): "z",
+}
+# CBLAS's numbers for its options.
+ROWS, COLUMNS = 101, 102
+AS_IT_IS, TRANSPOSED = 111, 112
+UPPER, LOWER = 121, 122
+LEFT, NOT_UNIT = 141, 131
+#: From this size on it pays to look whether a matrix is symmetric and positive definite.
+LARGE = 192
+
+general = getattr(np.linalg.solve, "_implementation", np.linalg.solve)
+
+
+@cache
+def _trsm(dtype: Any) -> Callable[..., Any] | None:
+    """BLAS's triangular solver for a dtype, in the build with integers of 64 bits."""
+    letter = _LETTERS.get(dtype)
+    if letter is None:
+        return None
+    try:
+        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)  # type: ignore[attr-defined]  # not public
+    except (AttributeError, OSError):
+        return None
+    f = getattr(library, f"scipy_cblas_{letter}trsm64_", None)
+    if f is None:
+        return None
+    scalar = {"s": ctypes.c_float, "d": ctypes.c_double}.get(letter, ctypes.c_void_p)
+    options, size, array = [ctypes.c_int] * 5, ctypes.c_int64, ctypes.c_void_p
+    f.argtypes = [*options, size, size, scalar, array, size, array, size]
+    f.restype = None
+    one = np.ones((), dtype)
+    factor = 1.0 if letter in "sd" else one.__array_interface__["data"][0]
+
+    def solve(layout: int, half: int, turn: int, x: Any, leading: int, out: Any) -> None:
+        rows, columns = out.shape if out.ndim == 2 else (out.size, 1)
+        steps = columns if layout == ROWS else rows
+        where = out.__array_interface__["data"][0]
+        start = x.__array_interface__["data"][0]
+        f(layout, LEFT, half, turn, NOT_UNIT, rows, columns, factor, start, leading, where, steps)
+
+    solve.one = one  # type: ignore[attr-defined]  # kept alive, for its address is
+    return solve
+
+
+def triangular(x1: Any, x2: Any, lower: bool) -> Any:
+    """The solution of x1 @ y = x2 in x2's order of memory, for a matrix x1; None if BLAS cannot be asked."""
+    solve = _trsm(x1.dtype)
+    if solve is None or x1.ndim != 2 or x2.ndim > 2 or x2.dtype != x1.dtype or not x1.size or not x2.size:
+        return None
+    n, width = x1.shape[0], x1.itemsize
+    if x1.shape[1] != n or x2.shape[:1] != (n,):
+        return None
+    across, along = x1.strides
+    if not x1.flags.aligned or (along != width or across < n * width) and (across != width or along < n * width):
+        x1 = x1.copy()
+        across, along = x1.strides
+    out = x2.copy("K")
+    layout = ROWS if out.flags.c_contiguous else COLUMNS
+    by_rows = along == width
+    same = by_rows == (layout == ROWS)
+    # Seen in the other order, a matrix is its transpose.
+    half = LOWER if lower == same else UPPER
+    leading = (across if by_rows else along) // width
+    solve(layout, half, AS_IT_IS if same else TRANSPOSED, x1, leading, out)
+    return out
+
+
+def definite_factor(x: Any) -> Any:
+    """The Cholesky factor of a matrix that is symmetric and positive definite; None of any other."""
+    n = x.shape[0]
+    if not (x.diagonal() > 0).all() or not (x[0] == x[:, 0]).all():
+        return None
+    for i in range(0, n, 64):
+        if not (x[i : i + 64, i:] == x[i:, i : i + 64].T).all():
+            return None
+    try:
+        return np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def by_factor(factor: Any, x: Any) -> Any:
+    """The solution of a definite system; None if BLAS cannot be asked."""
+    half = triangular(factor, x, True)
+    return None if half is None else triangular(factor.T, half, False)
+
+
+class Linalg:
+    """Systems of equations."""
+
+    def linalg_solve_triangular(self, x1: Any, x2: Any, /, *, lower: bool) -> Any:
+        found = triangular(x1, x2, lower)
+        return general(x1, x2) if found is None else found
+
+    def linalg_solve(self, x1: Any, x2: Any, /) -> Any:
+        return self.linalg_solve_keeping(x1, x2)[0]
+
+    def linalg_solve_keeping(self, x1: Any, x2: Any, /) -> tuple[Any, Any]:
+        """By Cholesky's factor where that can be, which takes half the work and is kept."""
+        if x1.ndim == 2 and x1.shape[0] >= LARGE and x1.dtype.kind == "f" and x1.dtype == x2.dtype:
+            n = x1.shape[0]
+            fits = x1.shape[1] == n and x2.ndim <= 2 and x2.shape[:1] == (n,) and x2.size
+            if fits and _trsm(x1.dtype) and (factor := definite_factor(x1)) is not None:
+                return by_factor(factor, x2), factor
+        return general(x1, x2), None
+
+    def linalg_solve_again(self, x1: Any, x2: Any, /, *, kept: Any, turned: bool) -> Any:
+        found = None if kept is None else by_factor(kept, x2)
+        return general(x1.mT if turned else x1, x2) if found is None else found
