@@ -25,6 +25,8 @@ def read(x: Any, key: Any) -> Any:
             return _read_reversed(x, key)
     if type(key) is torch.Tensor and key.ndim and (key.dtype is torch.int64 or _covers(key, x)):
         return x[key]
+    if _divided(x, key):
+        return _read_divided(x, key)
     key, scalar = prepare(x, key)
     if any(type(part) is slice and (part.step or 1) < 0 for part in key):
         x, key = _reverse(x, key)
@@ -69,6 +71,26 @@ def prepare(x: Any, key: Any) -> tuple[tuple[Any, ...], bool]:
     if any(p is Ellipsis for p in parts):
         raise IndexError("an index can only have a single ellipsis ('...')")
     return tuple(_without_empty_masks(x, parts) if advanced else parts), not advanced
+
+
+def _divided(x: Any, key: Any) -> bool:
+    """Whether a `...` that stands for no axis divides arrays: NumPy puts their axes first then, torch does not."""
+    if type(key) is not tuple or Ellipsis not in [p for p in key if not isinstance(p, torch.Tensor)]:
+        return False
+    chosen = [isinstance(part, torch.Tensor) or type(part) in (int, bool) for part in key]
+    at = _dots(key)
+    return any(chosen[:at]) and any(chosen[at:]) and sum(map(_consumed, key)) == x.ndim
+
+
+def _dots(key: Any) -> int:
+    return next(i for i, part in enumerate(key) if part is Ellipsis)
+
+
+def _read_divided(x: Any, key: Any) -> Any:
+    """The `...` stands for one axis of length 1, which is taken away again."""
+    at = _dots(key)
+    r = read(x.unsqueeze(sum(map(_consumed, key[:at]))), key)
+    return r.squeeze(-1 - sum(type(part) is slice or part is None for part in key[at:]))
 
 
 def _without_empty_masks(x: Any, parts: list[Any]) -> list[Any]:
@@ -145,7 +167,7 @@ def write(a: Any, key: Any, value: Any) -> Any:
                 raise
     target, source = (bits(a), bits(value)) if a.dtype in SIGNED else (a, value)
     parts, scalar = prepare(a, key)
-    if scalar or any(type(part) is slice and (part.step or 1) < 0 for part in parts):
+    if scalar or _divided(a, key) or any(type(part) is slice and (part.step or 1) < 0 for part in parts):
         where = positions(a, key)
         target.put_(
             where, source.reshape(source.shape[-where.ndim :] if where.ndim else ()).expand(where.shape)
@@ -169,7 +191,7 @@ def add(a: Any, key: Any, value: Any) -> Any:
             target[key].add_(source)
         return a
     parts, _ = prepare(a, key)
-    if any(isinstance(p, torch.Tensor) and not p.ndim for p in parts):
+    if _divided(a, key) or any(isinstance(p, torch.Tensor) and not p.ndim for p in parts):
         return _add_anywhere(a, key, target, source)
     plain: list[Any] = []
     indices: list[Any] = []
