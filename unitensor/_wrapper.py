@@ -196,9 +196,10 @@ def _call(made: Op, op: str) -> list[str]:
             arguments.append(f"{p}={value}")
         else:
             arguments.append(value)
+    result, function = ("r, kept", made.path + "_keeping") if made.keeps else ("r", made.path)
     lines += [
         "    try:",
-        f"        r = xp.{made.path}({', '.join(arguments)})",
+        f"        {result} = xp.{function}({', '.join(arguments)})",
         "    except Exception as error:",
         f"        raise explain({op}, xp, {_env(made, False)}, error) from error",
     ]
@@ -209,8 +210,10 @@ def _options(made: Op) -> str:
     return "{" + ", ".join(f"{p!r}: {p}" for p in made.options) + "}"
 
 
-def _env(made: Op, with_shapes: bool = True) -> str:
+def _env(made: Op, called: bool = True) -> str:
     items = [f"{x!r}: a_{x}" for x in made.inputs] + [f"{p!r}: {p}" for p in made.options]
+    if made.keeps and called:
+        items.append("'kept': kept")
     return "{" + ", ".join(items) + "}"
 
 
@@ -280,18 +283,26 @@ def _binary_node(made: Op, op: str) -> list[str]:
         f"        if m is n_{x2}[1] or m == n_{x2}[1]:",
         f"            out._node = {_node(made, op, 'm', first, second)}",
         "            return out",
+        f"        if r.shape == m[0] and r.dtype is m[1] is n_{x2}[1][1]:",
+        f"            out._node = {_node(made, op, 'm', first, _refitted(made, 1))}",
+        "            return out",
         "    m = (r.shape, r.dtype)",
         f"    out._node = {_node(made, op, 'm', _fitted(made, 0), _fitted(made, 1))}",
     ]
 
 
+def _refitted(made: Op, index: int) -> str:
+    """The three items of an edge that undoes broadcasting and casts."""
+    x = made.inputs[index]
+    rule, residual = _edge(made, index).removeprefix(f"n_{x}, ").split(", ", 1)
+    return f"n_{x}, fit_rule, ({rule}, {residual}, n_{x}[1])"
+
+
 def _fitted(made: Op, index: int) -> str:
     """An edge that undoes broadcasting and casts where there were any."""
     x = made.inputs[index]
-    edge = _edge(made, index)
-    rule, residual = edge.removeprefix(f"n_{x}, ").split(", ", 1)
-    fitted = f"(n_{x}, fit_rule, ({rule}, {residual}, n_{x}[1]))"
-    return f"*(NO_EDGE if n_{x} is None else ({edge}) if n_{x}[1] == m else {fitted})"
+    edges = f"({_edge(made, index)}) if n_{x}[1] == m else ({_refitted(made, index)})"
+    return f"*(NO_EDGE if n_{x} is None else {edges})"
 
 
 def _joint_node(made: Op, op: str) -> list[str]:
@@ -302,6 +313,24 @@ def _joint_node(made: Op, op: str) -> list[str]:
         return [f"    {slow}"]
     part, fact = ("m", "[1]") if made.elementwise else ("m[1]", "[1][1]")
     same = " and ".join(f"(n_{x} is None or n_{x}{fact} == {part})" for x in ruled)
+    if len(made.inputs) == 2 and len(ruled) == 2:
+        x1, x2 = ruled
+        first, second = _edge(made, 0), _edge(made, 1)
+        return [
+            "    m = (r.shape, r.dtype)",
+            f"    if n_{x1} is None:",
+            f"        if n_{x2}{fact} == {part}:",
+            f"            out._node = {_node(made, op, 'm', NO_EDGE, second)}",
+            "            return out",
+            f"    elif n_{x1}{fact} == {part}:",
+            f"        if n_{x2} is None:",
+            f"            out._node = {_node(made, op, 'm', first, NO_EDGE)}",
+            "            return out",
+            f"        if n_{x2}{fact} == {part}:",
+            f"            out._node = {_node(made, op, 'm', first, second)}",
+            "            return out",
+            f"    {slow}",
+        ]
     edges = [
         NO_EDGE if rule is None else f"*(NO_EDGE if n_{x} is None else ({_edge(made, i)}))"
         for i, (x, rule) in enumerate(zip(made.inputs, made.rules))
