@@ -190,10 +190,15 @@ class Elementwise:
         return torch.where(infinite, torch.divide(x1, x2), out)
 
     def remainder(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: torch's zeros have the sign of x1."""
+        """Mended: torch's zeros have the sign of x1, and where the quotient overflows it gives NaN."""
         if not x1.dtype.is_floating_point:
             return integer_remainder(x1, x2)
-        return torch.remainder(x1, x2).copysign_(x2)
+        out = torch.remainder(x1, x2)
+        if x1.device.type == "cpu" and out.isnan().any():
+            step = 2.0**80 if x1.dtype is torch.float32 else 2.0**700
+            nearer = torch.fmod(torch.fmod(x1, x2 * step * step), x2 * step)
+            out = torch.where(out.isnan(), torch.remainder(nearer, x2), out)
+        return out.copysign_(x2)
 
     def pow(self, x1: Any, x2: Any, /) -> Any:
         """Mended: of complex 0 torch's powers are NaN, the 0th included."""
