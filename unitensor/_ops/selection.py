@@ -46,7 +46,7 @@ def halved(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def _relu_rule(xp: Any, g: Any, out: Any) -> Any:
-    return xp.masked(g, xp.logical_not(xp.less_equal(out, 0)))
+    return xp.masked(g, xp.not_equal(out, 0))
 
 
 @op(

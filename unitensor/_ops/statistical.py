@@ -32,7 +32,9 @@ def count(shape: tuple[int, ...], axis: Any) -> int:
 
 def spread(xp: Any, g: Any, shape: Any, axis: Any) -> Any:
     """A reduction's cotangent broadcast back over the axes that it summed."""
-    return xp.broadcast_to(xp.reshape(g, kept_shape(shape, axis)), tuple(shape))
+    if g.shape and len(g.shape) != len(shape):
+        g = xp.reshape(g, kept_shape(shape, axis))
+    return xp.broadcast_to(g, tuple(shape))
 
 
 @op(
