@@ -162,7 +162,8 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
 
     def __init__(self) -> None:
         self._all = _quiet_devices()
-        self.array_type = (type(jnp.zeros(())), jax.Array)
+        # Of an array from the host, because any other would have a program compiled for it.
+        self.array_type = (type(jax.device_put(np.zeros(()))), jax.Array)
         super().__init__()
 
     def version(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -316,6 +317,25 @@ def test_set_backend_is_for_the_process(engine: str) -> None:
     with ut.use_backend("numpy"):
         ut.set_backend(engine)
         assert ut.zeros(2).backend == "numpy"
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_collector_rests_while_an_engine_loads(running: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def broken() -> ut.Backend:
+        seen.append(gc.isenabled())
+        raise OSError("no such engine")
+
+    monkeypatch.setattr(_backend, "_factories", {"idle": broken})
+    before = gc.isenabled()
+    try:
+        (gc.enable if running else gc.disable)()
+        with pytest.raises(OSError, match="no such engine"):
+            ut.load_backend("idle")
+        assert (seen, gc.isenabled()) == ([False], running)
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_a_registered_backend_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:

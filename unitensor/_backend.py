@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -272,11 +273,24 @@ def load_backend(name: str) -> Backend:
     """
     backend = _loaded.get(name)
     if backend is None:
-        backend = _load(name)
+        with uncollected():
+            backend = _load(name)
         if backend.name != name:
             raise BackendError(f"the plugin for backend {name!r} calls itself {backend.name!r}")
         _loaded[name] = backend
     return backend
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector: it would visit an engine's million objects again and again for nothing."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def _load(name: str) -> Backend:
