@@ -37,7 +37,7 @@ def _trsm(dtype: Any) -> Callable[..., Any] | None:
     if letter is None:
         return None
     try:
-        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)  # type: ignore[attr-defined]  # not public
+        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
     except (AttributeError, OSError):
         return None
     f = getattr(library, f"scipy_cblas_{letter}trsm64_", None)
@@ -70,12 +70,12 @@ def triangular(x1: Any, x2: Any, lower: bool) -> Any:
     if x1.shape[1] != n or x2.shape[:1] != (n,):
         return None
     across, along = x1.strides
-    if not x1.flags.aligned or (along != width or across < n * width) and (across != width or along < n * width):
+    by_rows = along == width and across >= n * width
+    if not x1.flags.aligned or not (by_rows or (across == width and along >= n * width)):
         x1 = x1.copy()
-        across, along = x1.strides
+        across, by_rows = x1.strides[0], True
     out = x2.copy("K")
     layout = ROWS if out.flags.c_contiguous else COLUMNS
-    by_rows = along == width
     same = by_rows == (layout == ROWS)
     # Seen in the other order, a matrix is its transpose.
     half = LOWER if lower == same else UPPER

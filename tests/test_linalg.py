@@ -10,6 +10,7 @@ import pytest
 from derivatives import agree, check, random
 
 import unitensor as ut
+from unitensor._backend import load_backend
 
 DTYPES = ("float64", "complex128")
 SQUARE = ((3, 3), (2, 4, 4))
@@ -301,6 +302,92 @@ def test_many_eigenvalues_keep_their_order() -> None:
     x = ut.asarray(random((90, 90)))
     g = ut.grad(lambda x: ut.real(ut.sum(ut.linalg.eigvals(x) * ut.linalg.eigvals(x).detach() ** 2)))(x)
     np.testing.assert_allclose(g.numpy(), (x @ x).mT.numpy(), atol=1e-9)
+
+
+# Large matrices: by blocks, by triangles, by Cholesky's factor -----------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_cholesky_by_blocks(dtype: str) -> None:
+    x = random((110, 110), dtype) / 10
+    check(lambda xp, x: xp.linalg.cholesky(positive(xp, x)), x)
+
+
+@pytest.mark.parametrize("shape", [(200,), (200, 3)])
+def test_definite_systems(shape: tuple[int, ...]) -> None:
+    x, y = random((200, 200)) / 14, random(shape)
+    check(lambda xp, x, y: xp.linalg.solve(positive(xp, x), y), x, y)
+
+
+def test_large_systems_agree(engine: str) -> None:
+    x, y = random((200, 200)) / 14, random((200,))
+    agree(lambda xp, x, y: xp.linalg.solve(positive(xp, x), y), engine, x, y)
+    agree(lambda xp, x, y: xp.linalg.solve(x, y), engine, x, y)
+    agree(lambda xp, x: xp.linalg.cholesky(positive(xp, x), upper=True), engine, x)
+
+
+def test_large_systems_that_are_not_definite() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 200))
+    indefinite, late = x + x.T, x @ x.T + np.eye(200)
+    late[150, 170] += 1  # symmetric but for one element
+    for a in (x, indefinite, late, np.eye(200) - 2 * np.diag(np.arange(200) == 199)):
+        y = rng.standard_normal(200)
+        np.testing.assert_array_equal(
+            ut.linalg.solve(ut.asarray(a), ut.asarray(y)).numpy(), np.linalg.solve(a, y)
+        )
+    with pytest.raises(ut.linalg.LinAlgError, match="Singular matrix"):
+        ut.linalg.solve(ut.zeros((200, 200)), ut.ones(200))
+    with pytest.raises((ut.linalg.LinAlgError, ValueError), match=r"linalg\.solve\(x1=float64\[200, 200\]"):
+        ut.linalg.solve(ut.eye(200), ut.ones(199))
+
+
+def layouts(x: Any) -> dict[str, Any]:
+    """A matrix in every order of memory."""
+    n, m = x.shape
+    wide = np.zeros((2 * n, 3 * m), x.dtype)
+    wide[::2, ::3] = x
+    inside = np.zeros((n + 1, m + 2), x.dtype)
+    inside[1:, 1:-1] = x
+    return {
+        "rows": np.ascontiguousarray(x),
+        "columns": np.asfortranarray(x),
+        "steps": wide[::2, ::3],
+        "part": inside[1:, 1:-1],
+        "part of columns": np.asfortranarray(inside)[1:, 1:-1],
+        "backwards": np.ascontiguousarray(x[::-1, ::-1])[::-1, ::-1],
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("lower", [True, False])
+def test_triangular_systems(dtype: str, lower: bool) -> None:
+    solve = load_backend("numpy").namespace.linalg.solve_triangular
+    half = np.tril if lower else np.triu
+    for n, m in ((1, 1), (1, 3), (5, 1), (5, 3), (5, 5), (0, 2), (2, 0)):
+        x = half(random((n, n), dtype) + 4 * np.eye(n)).astype(dtype)
+        y = random((n, m), dtype)
+        for name1, x1 in layouts(x).items():
+            for name2, x2 in layouts(y).items():
+                kept = x1.copy(), x2.copy()
+                found = solve(x1, x2, lower=lower)
+                assert found.dtype == dtype
+                np.testing.assert_allclose(x @ found, y, atol=1e-5, err_msg=f"{name1} {name2} {n} {m}")
+                np.testing.assert_array_equal(x1, kept[0])
+                np.testing.assert_array_equal(x2, kept[1])
+
+
+def test_without_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = ut.asarray(random((200, 200)) / 14), ut.asarray(random((200,)))
+
+    def f(x: Any) -> Any:
+        k = positive(ut, x)
+        return ut.sum(y * ut.linalg.solve(k, y)) + ut.sum(ut.log(ut.linalg.diagonal(ut.linalg.cholesky(k))))
+
+    with_blas = ut.value_and_grad(f)(x)
+    monkeypatch.setattr("unitensor_numpy_linalg._trsm", lambda dtype: None)
+    for a, b in zip(with_blas, ut.value_and_grad(f)(x)):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-11)
 
 
 # Facts of the front end ----------------------------------------------------------------------------

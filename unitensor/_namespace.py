@@ -71,8 +71,20 @@ class RawNamespace:
             function = adapt(made, function, self)
         if made.prepare is not None:
             function = functools.partial(made.prepare, self, function)
-        for home in (self, self.module):
-            setattr(getattr(self, made.module) if made.module else home, made.name, function)
+        homes = [getattr(self, made.module)] if made.module else [self, self.module]
+        for home in homes:
+            setattr(home, made.name, function)
+        if made.keeps:
+            keeping = self._keeping(made, function)
+            for home in homes:
+                setattr(home, f"{made.name}_keeping", keeping)
+
+    def _keeping(self, made: Op, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function that gives a result and what rules may need of how it was found."""
+        own = getattr(self.backend, f"{made.path}_keeping".replace(".", "_"), None)
+        if own is None:
+            return lambda *args, **options: (function(*args, **options), None)
+        return own if self.backend.numpy_rules else adapt(made, own, self)
 
     def isdtype(self, dtype: Any, kind: Any) -> bool:
         """Whether an engine's dtype is of one of the standard's kinds."""

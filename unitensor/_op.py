@@ -35,7 +35,7 @@ class Rule:
     """The derivative of an op in one input: a formula over `xp`, `g` and what else it names.
 
     `call(xp, g, residual)` is what the backward pass runs; `needs` are the names, in order,
-    of which the residual is made: inputs, `out`, options, `<input>_shape` or `<input>_dtype`.
+    of which the residual is made: inputs, `out`, options, `<input>_shape` or `<input>_dtype`, `kept`.
     """
 
     __slots__ = ("call", "formula", "index", "needs", "op")
@@ -49,6 +49,8 @@ class Rule:
         known |= {f"{x}_{fact}" for x in op.inputs for fact in ("shape", "dtype")}
         if op.sequence:
             known |= {"shapes"}
+        if op.keeps:
+            known |= {"kept"}
         if unknown := set(names[2:]) - known:
             raise TypeError(f"{op.path}: rule needs {sorted(unknown)}, not among {sorted(known)}")
         self.op = op
@@ -109,6 +111,7 @@ class Op:
         outputs: Any,
         view: bool,
         selects: bool,
+        keeps: bool,
         public: bool,
         fallback: Callable[..., Any] | None,
         domain: Any,
@@ -144,6 +147,7 @@ class Op:
         self.outputs = outputs
         self.view = view
         self.selects = selects
+        self.keeps = keeps
         self.public = public
         self.fallback = fallback
         self.domain = domain
@@ -183,6 +187,7 @@ def op(
     outputs: Any = None,
     view: bool = False,
     selects: bool = False,
+    keeps: bool = False,
     public: bool = True,
     fallback: Callable[..., Any] | None = None,
     domain: Any = None,
@@ -209,6 +214,7 @@ def op(
     outputs: the named tuple of a multi-output op.
     view: whether the result is a view of x.
     selects: whether a zero cotangent that it passes on means "not selected".
+    keeps: whether rules may need `kept`, what a backend's `<op>_keeping` gives beside the result.
     public: whether users see it; the others serve rules only.
     fallback: what computes it, from `xp` and the arguments, on engines that lack it.
     domain: for tests: where in the reals to draw inputs, (low, high) or one pair an input.
@@ -234,6 +240,7 @@ def op(
             outputs=outputs,
             view=view,
             selects=selects,
+            keeps=keeps,
             public=public,
             fallback=fallback,
             domain=domain,

@@ -115,40 +115,48 @@ def matrix_rank(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
 # Systems of equations ------------------------------------------------------------------------------
 
 
-def _solve_adjoint(xp: Any, g: Any, x1: Any, vector: bool) -> Any:
-    """What x2 gets: the solution of the transposed system."""
-    x1 = xp.matrix_transpose(x1)
+def _again(xp: Any, x1: Any, x2: Any, kept: Any, turned: bool, vector: bool) -> Any:
     if not vector:
-        return xp.linalg.solve(x1, g)
-    return xp.squeeze(xp.linalg.solve(x1, column(xp, g)), axis=-1)
+        return xp.linalg.solve_again(x1, x2, kept=kept, turned=turned)
+    return xp.squeeze(xp.linalg.solve_again(x1, column(xp, x2), kept=kept, turned=turned), axis=-1)
 
 
-def _solve_rule1(xp: Any, g: Any, x1: Any, x2_shape: Any, out: Any) -> Any:
-    vector = len(x2_shape) == 1
-    c = _solve_adjoint(xp, g, x1, vector)
+def _minus_outer(xp: Any, x: Any, y: Any, vector: bool) -> Any:
+    """-x yᵀ."""
     if vector:
-        c, out = column(xp, c), column(xp, out)
-        return sum_to(xp, xp.multiply(xp.negative(c), xp.matrix_transpose(out)), x1.shape)
-    return sum_to(xp, xp.matmul(xp.negative(c), xp.matrix_transpose(out)), x1.shape)
+        x, y = column(xp, x), column(xp, y)
+    x, y = xp.negative(x), xp.matrix_transpose(y)
+    return xp.multiply(x, y) if y.shape[-2] == 1 else xp.matmul(x, y)
 
 
-def _solve_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any) -> Any:
-    return sum_to(xp, _solve_adjoint(xp, g, x1, len(x2_shape) == 1), x2_shape)
+def _solve_rule1(xp: Any, g: Any, x1: Any, x2_shape: Any, out: Any, kept: Any) -> Any:
+    vector = len(x2_shape) == 1
+    c = _again(xp, x1, g, kept, True, vector)
+    return sum_to(xp, _minus_outer(xp, c, out, vector), x1.shape)
 
 
-def _solve_jvp1(xp: Any, g: Any, x1: Any, x2_shape: Any, out: Any) -> Any:
-    if len(x2_shape) != 1:
-        return xp.negative(xp.linalg.solve(x1, xp.matmul(g, out)))
-    shift = xp.linalg.solve(x1, xp.matmul(g, column(xp, out)))
-    return xp.negative(xp.squeeze(shift, axis=-1))
+def _solve_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any, kept: Any) -> Any:
+    return sum_to(xp, _again(xp, x1, g, kept, True, len(x2_shape) == 1), x2_shape)
+
+
+def _solve_jvp1(xp: Any, g: Any, x1: Any, x2_shape: Any, out: Any, kept: Any) -> Any:
+    vector = len(x2_shape) == 1
+    moved = xp.matmul(g, column(xp, out) if vector else out)
+    moved = xp.squeeze(moved, axis=-1) if vector else moved
+    return xp.negative(_again(xp, x1, moved, kept, False, vector))
+
+
+def _solve_jvp2(xp: Any, g: Any, x1: Any, x2_shape: Any, kept: Any) -> Any:
+    return _again(xp, x1, g, kept, False, len(x2_shape) == 1)
 
 
 @op(
     module="linalg",
     grad={"x1": _solve_rule1, "x2": _solve_rule2},
-    jvp={"x1": _solve_jvp1, "x2": lambda xp, g, x1: xp.linalg.solve(x1, g)},
+    jvp={"x1": _solve_jvp1, "x2": _solve_jvp2},
     dtypes="floating",
     result="float64",
+    keeps=True,
 )
 def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     """The solution of x1 @ y = x2, for a vector x2 or a stack of matrices.
@@ -157,6 +165,37 @@ def solve(x1: Tensor, x2: Tensor, /) -> Tensor:
     >>> ut.linalg.solve(ut.asarray([[2.0, 0.0], [0.0, 4.0]]), ut.asarray([2.0, 2.0])).tolist()
     [1.0, 0.5]
     """
+
+
+def _again_rule1(xp: Any, g: Any, x1: Any, out: Any, kept: Any, turned: Any) -> Any:
+    pulled = _minus_outer(xp, _again(xp, x1, g, kept, not turned, False), out, False)
+    return sum_to(xp, xp.matrix_transpose(pulled) if turned else pulled, x1.shape)
+
+
+def _again_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any, kept: Any, turned: Any) -> Any:
+    return sum_to(xp, _again(xp, x1, g, kept, not turned, False), x2_shape)
+
+
+def _again_jvp1(xp: Any, g: Any, x1: Any, out: Any, kept: Any, turned: Any) -> Any:
+    moved = xp.matmul(xp.matrix_transpose(g) if turned else g, out)
+    return xp.negative(_again(xp, x1, moved, kept, turned, False))
+
+
+@op(
+    module="linalg",
+    inputs=("x1", "x2"),
+    grad={"x1": _again_rule1, "x2": _again_rule2},
+    jvp={
+        "x1": _again_jvp1,
+        "x2": lambda xp, g, x1, kept, turned: _again(xp, x1, g, kept, turned, False),
+    },
+    dtypes="floating",
+    result="float64",
+    public=False,
+    fallback=lambda xp, x1, x2, kept, turned: xp.linalg.solve(xp.matrix_transpose(x1) if turned else x1, x2),
+)
+def solve_again(x1: Tensor, x2: Tensor, /, *, kept: Any, turned: bool) -> Tensor:
+    """The solution of x1 @ y = x2, or of its transpose, for matrices; `kept` is of a solution before."""
 
 
 def _half(xp: Any, x: Any, lower: bool) -> Any:

@@ -113,6 +113,7 @@ def host_op(
             outputs=outputs,
             view=False,
             selects=False,
+            keeps=False,
             public=False,
             fallback=None,
             domain=None,
