@@ -109,7 +109,7 @@ class Linalg:
 
     def linalg_solve_triangular(self, x1: Any, x2: Any, /, *, lower: bool) -> Any:
         found = triangular(x1, x2, lower)
-        return general(x1, x2) if found is None else found
+        return general(np.tril(x1) if lower else np.triu(x1), x2) if found is None else found
 
     def linalg_solve(self, x1: Any, x2: Any, /) -> Any:
         return self.linalg_solve_keeping(x1, x2)[0]

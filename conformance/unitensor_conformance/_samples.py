@@ -232,6 +232,14 @@ SPECIAL: dict[str, list[Arguments]] = {
         {"x1": M(3, 3), "x2": M(3)},
         {"x1": M(3, 3), "x2": M(2, 3, 2)},
     ],
+    "linalg.solve_again": [
+        {"x1": M(3, 3), "x2": M(3, 2), "kept": None, "turned": False},
+        {"x1": M(3, 3), "x2": M(2, 3, 1), "kept": None, "turned": True},
+    ],
+    "linalg.solve_triangular": [
+        {"x1": Array((3, 3), then=positive), "x2": M(3, 2), "lower": True},
+        {"x1": Array((2, 3, 3), then=positive), "x2": M(3, 1), "lower": False},
+    ],
     "linalg.svd": [
         {"x": M(3, 2), "full_matrices": False},
         {"x": M(2, 3), "full_matrices": False},

@@ -227,10 +227,10 @@ def _triangular_jvp1(xp: Any, g: Any, x1: Any, out: Any, lower: Any) -> Any:
     dtypes="floating",
     result="float64",
     public=False,
-    fallback=lambda xp, x1, x2, lower: xp.linalg.solve(x1, x2),
+    fallback=lambda xp, x1, x2, lower: xp.linalg.solve(_half(xp, x1, lower), x2),
 )
 def solve_triangular(x1: Tensor, x2: Tensor, /, *, lower: bool) -> Tensor:
-    """The solution of x1 @ y = x2 for matrices, where x1 has zeros above (below) its diagonal."""
+    """The solution of x1 @ y = x2 for matrices, where of x1 only the lower (upper) triangle is read."""
 
 
 # Determinants --------------------------------------------------------------------------------------
