@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jax.scipy.linalg
 import numpy as np
 from jax import lax
 
@@ -85,6 +86,11 @@ class LinearAlgebra:
     def linalg_solve(self, x1: Any, x2: Any, /) -> Any:
         """Mended: JAX gives NaN or infinity for a singular matrix."""
         return _solved(_square(x1), jnp.linalg.solve(x1, x2))
+
+    def linalg_solve_triangular(self, x1: Any, x2: Any, /, *, lower: bool) -> Any:
+        lead = jnp.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        x1, x2 = (jnp.broadcast_to(x, lead + x.shape[-2:]) for x in (x1, x2))
+        return jax.scipy.linalg.solve_triangular(x1, x2, lower=lower)
 
     def linalg_matrix_power(self, x: Any, n: int, /) -> Any:
         """Mended: JAX gives NaN or infinity of a singular matrix."""

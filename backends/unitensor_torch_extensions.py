@@ -71,6 +71,9 @@ class Extensions:
         """Mended: torch gives eigenvalues of NaN where NumPy raises."""
         return torch.linalg.eigvals(_finite(x))
 
+    def linalg_solve_triangular(self, x1: Any, x2: Any, /, *, lower: bool) -> Any:
+        return torch.linalg.solve_triangular(x1, x2, upper=not lower)
+
     def linalg_pinv(self, x: Any, /, *, rtol: Any = None) -> Any:
         return torch.linalg.pinv(x, rtol=_real(rtol))
 
