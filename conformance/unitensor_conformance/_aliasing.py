@@ -19,7 +19,7 @@ from unitensor._views import base_of
 from ._calls import HOST_KEYS, held_on, is_tensor
 from ._cases import fill
 from ._checks import Run
-from ._compare import Failure, difference, results, size_of, snippet, tolerance
+from ._compare import Failure, difference, results, snippet, tolerance
 from ._properties import DETERMINED
 from ._samples import Arguments, call, forms, samples
 from ._values import same_kind
@@ -172,7 +172,7 @@ def _differ(made: Op, expected: Any, got: Any) -> str:
     if made.path in DETERMINED:
         expected, got = DETERMINED[made.path](*expected), DETERMINED[made.path](*got)
     for e, g in zip(expected, got, strict=True):
-        rtol, atol = tolerance(made, e, size_of({"x": e}))
+        rtol, atol = tolerance(made, e, {"x": e})
         if why := difference(e, g, rtol, atol, signed=False):
             return why
     return ""

@@ -15,8 +15,9 @@ from hypothesis.extra import numpy as hnp
 from unitensor._dtypes import KINDS
 from unitensor._op import Op
 
-from ._cases import FINITE, REGULAR, UNSPECIFIED, laid_out
+from ._cases import FINITE, REGULAR, UNSPECIFIED
 from ._compare import chapter_of
+from ._layouts import LAYOUTS, laid_out
 from ._samples import SPECIAL, Arguments, Array, samples
 
 _PLAIN = [0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, 10.0, -7.0]
@@ -57,9 +58,7 @@ def _no_dust(x: float) -> float:
 
 def _array(made: Op, dtype: str, shape: tuple[int, ...]) -> st.SearchStrategy[Any]:
     plain = hnp.arrays(dtype, shape, elements=_numbers(made, dtype))
-    return st.builds(
-        laid_out, plain, st.sampled_from(["plain", "plain", "reversed", "strided", "transposed"])
-    )
+    return st.builds(laid_out, plain, st.sampled_from(["plain", "plain", *LAYOUTS]))
 
 
 @st.composite

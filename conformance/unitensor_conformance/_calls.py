@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MethodType, ModuleType
 from typing import Any
 
@@ -16,6 +16,7 @@ from unitensor._op import Op
 
 from ._checks import Run
 from ._compare import Failure, results, snippet
+from ._layouts import steps
 from ._samples import Arguments, call
 
 #: Ops whose keys are on the host by their nature: what they select by must be known to Python.
@@ -107,7 +108,20 @@ def held_on(run: Run, value: Any) -> Any:
     """NumPy arrays, or a list of them, on the run's backend and device."""
     if isinstance(value, list):
         return [held_on(run, v) for v in value]
-    return ut.asarray(value, device=run.device) if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray):
+        return value
+    base, key, axes = steps(value)
+    if key is None and axes is None:
+        return ut.asarray(base, device=run.device)
+    with suppress(
+        Exception
+    ):  # the engine's own view; where its views are wrong, `getitem` says so, not every op
+        x = ut.asarray(base, device=run.device)
+        x = x if key is None else x[key]
+        x = x if axes is None else ut.permute_dims(x, axes)
+        if np.asarray(x.numpy()).tobytes() == value.tobytes():
+            return x
+    return ut.asarray(np.ascontiguousarray(value), device=run.device)
 
 
 # Watching the ways out --------------------------------------------------------------------------------

@@ -12,17 +12,20 @@ from typing import Any
 
 import numpy as np
 
+import unitensor as ut
 from unitensor._op import Op
 
+from ._combinations import combined
 from ._compare import chapter_of
 from ._forms import LARGE, MORE, reductions
+from ._layouts import LAYOUTS, laid_out
 from ._samples import SPECIAL, Arguments, Array, forms
 
 #: Chapters whose functions iterate or round: their arguments are finite and of moderate size.
 FINITE = frozenset({"decompositions", "eigenvalues", "equations", "norms", "fourier", "linear_algebra"})
 #: Functions of matrices that a singular one makes raise, or whose result it leaves undetermined.
 REGULAR = frozenset({"linalg.inv", "linalg.solve", "linalg.slogdet", "linalg.matrix_power", "linalg.det"})
-#: Functions whose integers must stay small: a larger power wraps around, a larger shift is undefined.
+#: Functions whose integers must stay small: a larger power wraps around, a larger shift goes out of the dtype.
 SMALL = frozenset({"pow", "prod", "cumulative_prod", "bitwise_left_shift", "bitwise_right_shift"})
 #: The signs of the diagonals that make matrices regular: of either determinant.
 SIGNS = np.asarray([-1, 1, 1, -1, 1, -1])
@@ -43,17 +46,31 @@ UNSPECIFIED = frozenset(
 )
 #: Where the largest integers tell an engine that computes by way of floats: what moves, compares or adds.
 WHOLE = frozenset({"searching", "sorting", "sets", "manipulation", "indexing", "data_types"})
-WHOLE_TOO = frozenset({"max", "min", "sum", "cumulative_sum", "any", "all", "count_nonzero"})
+WHOLE_TOO = frozenset(
+    {"max", "min", "sum", "mean", "var", "std", "cumulative_sum", "any", "all", "count_nonzero"}
+)
 
 PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
 WILD = [-0.0, np.inf, -np.inf, np.nan, 1e4, -1e4]
 EXTREME = {"float32": [1e30, -1e30, 1e-30], "float64": [1e300, -1e300, 1e-300]}
+#: The largest and the smallest normal numbers, and those next to a half, or that are the largest halves.
+ENDS = {
+    d: [
+        info.max,
+        -info.max,
+        info.smallest_normal,
+        0.5 - info.eps / 4,
+        0.5 / info.eps - 0.5,
+        0.5 - 0.5 / info.eps,
+    ]
+    for d in ("float32", "float64")
+    for info in [np.finfo(d)]
+}
 #: With ties, so that the first of equals can be told from the last.
-TIED = [1.0, 3.0, -0.0, 3.0, np.nan, 0.0, -1.0, -1.0, np.inf, 2.0, -np.inf, 2.0, np.nan, 0.5]
+TIED = [1.0, 3.0, -0.0, 3.0, np.nan, 0.0, -1.0, -1.0, np.inf, 2.0, -np.inf, 2.0, -np.nan, 0.5]
 #: Integers that no float32, or no float64, tells from their neighbours; and the ends of each dtype.
 WIDE = [0, 1, -1, 2**24 + 1, 2**24, 2**31, -(2**31) - 1, 2**53 + 1, 2**53, -(2**53) - 1]
 USUAL = ("bool", "uint8", "int64", "float32", "float64", "complex128")
-LAYOUTS = ("transposed", "reversed", "strided")
 
 
 def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
@@ -72,8 +89,10 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
             seed = f"{made.path}{i}{dtype}"
             usual = fill(made, form, dtype, seed)
             yield usual
-            if thorough or (i + j) % 2:
-                yield laid_out(usual, LAYOUTS[(i + j) % 3])
+            if i == 0 and dtype in USUAL:
+                yield from (laid_out(usual, how) for how in LAYOUTS)
+            elif thorough or (i + j) % 2:
+                yield laid_out(usual, LAYOUTS[(i + j) % len(LAYOUTS)])
             into = getattr(form.get("dtype"), "kind", "f")
             if made.name != "astype" and into in "iu" and np.dtype(dtype).kind == "f":
                 continue  # the whole number that a sum takes a NaN for is nobody's
@@ -89,6 +108,26 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
         for dtype in ("int64", "float32", "float64"):
             if dtype in dtypes:
                 yield fill(made, form, dtype, f"{made.path}{dtype}large")
+    if made.name == "astype":
+        yield from _casts(made, dtypes)
+    numbers = [d for d in dtypes if d != "bool"] or dtypes
+    for i, form in enumerate(combined(made)):
+        for j in range(len(numbers) if thorough else min(4, len(numbers))):
+            dtype, layout = (
+                numbers[(i + 5 * j) % len(numbers)],
+                ("plain", *LAYOUTS)[(i + j) % (len(LAYOUTS) + 1)],
+            )
+            yield laid_out(fill(made, form, dtype, f"{made.path}{i}", how="each"), layout)
+
+
+def _casts(made: Op, dtypes: list[str]) -> Iterator[Arguments]:
+    """From each dtype to each: all special values, those that do not fit included; backwards; and one."""
+    for dtype, to in itertools.product(dtypes, dtypes):
+        if np.dtype(dtype).kind == "c" and np.dtype(to).kind != "c":
+            continue  # as above
+        values = specials(made, dtype)
+        for x in (values, values[::-2], values[-1].reshape(())):
+            yield {"x": x, "dtype": getattr(ut, to)}
 
 
 def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
@@ -97,7 +136,14 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     names = made.inputs
     if made.name in SMALL and np.dtype(dtype).kind in "iu":
         # The exponent or the shift is small, the base any.
-        yield {names[0]: specials(made, dtype, any_size=True)[:, None], names[1]: values[None, :]}
+        any_size = specials(made, dtype, any_size=True)[:, None]
+        yield {names[0]: any_size, names[1]: values[None, :]}
+        if made.name.endswith("shift"):
+            bits = 8 * np.dtype(dtype).itemsize
+            yield {
+                names[0]: any_size,
+                names[1]: np.asarray([bits - 1, bits, bits + 1, 64, 100], dtype)[None, :],
+            }
     if len(names) == 1:
         yield {names[0]: values}
         yield {names[0]: values[:0].reshape(0, 2)}
@@ -123,9 +169,13 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     yield {names[0]: np.resize(values, (2, 1, 3, 2)), names[1]: np.resize(values[::-1], (3, 3, 1)).T}
     if dtype in USUAL:
         yield {names[0]: np.resize(values, 5003), names[1]: np.resize(values[::-1], 5003)}
-    if made.scalars and np.dtype(dtype).kind in "fi":
-        for scalar in [0, 1, 2, 3] + ([1.5, -2.0] if dtype[0] == "f" else []):
-            usual = values if dtype[0] == "f" or made.name != "pow" else values[np.abs(values) <= 6]
+    if made.scalars:
+        kind = np.dtype(dtype).kind
+        more: dict[str, list[Any]] = {"f": [1.5, -2.0, np.inf, np.nan], "c": [1.5, -2.0, 0.5 - 1j]}
+        if made.name not in SMALL:
+            more["i"] = [-1]
+        for scalar in [0, 1, 2, 3, True, *more.get(kind, [])]:
+            usual = values if kind not in "iu" or made.name != "pow" else values[np.abs(values) <= 6]
             yield {names[0]: usual, names[1]: scalar}
             if made.name not in ("copysign", "nextafter"):
                 yield {names[0]: scalar, names[1]: usual}
@@ -141,17 +191,16 @@ def specials(made: Op, dtype: str, *, any_size: bool = False) -> Any:
         small_only = made.name in SMALL and not any_size
         small = [0, 1, 2, 3, 5, 6] if small_only else [0, 1, -1, 2, -2, 3, -3, 5, 7, -7, 10, 100]
         ends = [] if small_only else [info.max, info.max - 1, info.min]
-        wide = [] if small_only or made.name in ("divide", "pow") else WIDE
+        wide = [] if small_only or made.name == "divide" else WIDE
         return np.asarray([v for v in small + wide if info.min <= v <= info.max] + ends, dtype)
     if kind == "c":
         parts = [1.0, -1.0, 0.5, -0.5, 2.5, -1.5, 3.0]
         wild = [] if made.name in UNSPECIFIED else [0.0, -0.0, np.inf, -np.inf, np.nan]
         far = EXTREME["float32" if dtype == "complex64" else "float64"][:2] if made.name == "abs" else []
-        numbers = parts + wild + far
+        numbers = parts + wild + far + [1e-3]  # so small that 1 + x loses digits
         return np.asarray([complex(a, b) for a, b in itertools.product(numbers, numbers)], dtype)
-    wild = WILD if made.name not in PERIODIC else [w for w in WILD if abs(w) != 1e4]
-    extreme = [] if made.name in PERIODIC or made.module == "special" else EXTREME[dtype]
-    return np.asarray(PLAIN + wild + extreme + [-np.nan], dtype)
+    extreme = [] if made.name in PERIODIC or made.module == "special" else EXTREME[dtype] + ENDS[dtype]
+    return np.asarray(PLAIN + WILD + extreme + [-np.nan], dtype)
 
 
 # Filling forms with numbers -------------------------------------------------------------------------
@@ -173,7 +222,7 @@ def _fill(made: Op, value: Any, dtype: str, seed: str, how: str) -> Any:
         pool = [*(v for v in WIDE if info.min <= v <= info.max), info.min, info.max, info.max - 1]
         array = rng.choice(np.asarray(pool, dtype), value.shape)
     else:
-        array = (_spread if how == "spread" else _tied)(made, rng, value, dtype)
+        array = {"spread": _spread, "each": _each}.get(how, _tied)(made, rng, value, dtype)
         if how == "tied numbers":
             array = np.where(np.isnan(array), 3.0, array).astype(dtype)
     if made.path in REGULAR and len(value.shape) > 1 and value.shape[-1] == value.shape[-2]:
@@ -209,20 +258,14 @@ def _tied(made: Op, rng: Any, value: Array, dtype: str) -> Any:
     return (x + 1j * rng.choice(reals, shape) if kind == "c" else x).astype(dtype)
 
 
-def laid_out(value: Any, how: str) -> Any:
-    """The same values in another memory layout; of arguments, or a list, each array."""
-    if isinstance(value, dict):
-        return {k: laid_out(v, how) for k, v in value.items()}
-    if isinstance(value, list):
-        return [laid_out(v, how) for v in value]
-    if not isinstance(value, np.ndarray) or not value.ndim:
-        return value
-    if how == "transposed" and value.ndim > 1:
-        return np.ascontiguousarray(value.T).T
-    if how == "reversed":
-        return np.ascontiguousarray(value[::-1])[::-1]
-    if how == "strided":
-        wide = np.zeros((*value.shape[:-1], 2 * value.shape[-1]), value.dtype)
-        wide[..., ::2] = value
-        return wide[..., ::2]
-    return value
+def _each(made: Op, rng: Any, value: Array, dtype: str) -> Any:
+    """No number twice, so that each tells where it came from."""
+    kind, n = np.dtype(dtype).kind, int(np.prod(value.shape))
+    x = rng.permutation(n).reshape(value.shape)
+    if made.name in SMALL:
+        x = 1 + x % 3
+    elif kind == "b":
+        x = x % 2
+    elif kind != "u":
+        x = x - n // 2
+    return (x + 1j * rng.permutation(n).reshape(value.shape) if kind == "c" else x).astype(dtype)

@@ -125,8 +125,9 @@ def _op_checks() -> Iterator[Check]:
 
 
 def _general_checks() -> Iterator[Check]:
-    from . import _general, _hooks, _programs
+    from . import _general, _hooks, _keys, _programs
 
     yield from _programs.checks()
+    yield from _keys.checks()
     yield from _hooks.checks()
     yield from _general.checks()

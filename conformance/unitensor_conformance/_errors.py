@@ -39,6 +39,7 @@ BAD: dict[str, list[Arguments]] = {
     "linalg.solve": [
         {"x1": M(2, 3), "x2": M(2)},
         {"x1": M(2, 2), "x2": M(3)},
+        {"x1": M(2, 3, 3), "x2": M(2, 3)},
         {"x1": Array((2, 2), then=np.zeros_like), "x2": M(2)},
     ],
     "linalg.svd": [{"x": M(3)}],
@@ -54,7 +55,11 @@ BAD: dict[str, list[Arguments]] = {
     "searchsorted": [{"x1": M(3), "x2": M(2), "side": "middle"}],
     "squeeze": [{"x": M(2, 1), "axis": 0}, {"x": M(1), "axis": 1}, {"x": M(1, 2), "axis": (0, 1)}],
     "stack": [{"arrays": [M(2), M(3)]}, {"arrays": [M(2), M(2)], "axis": 2}],
-    "take": [{"x": M(3), "indices": np.asarray([3])}, {"x": M(3), "indices": np.asarray([-4])}],
+    "take": [
+        {"x": M(3), "indices": np.asarray([3])},
+        {"x": M(3), "indices": np.asarray([-4])},
+        {"x": M(2, 3), "indices": np.asarray([1])},
+    ],
     "take_along_axis": [{"x": M(3), "indices": np.asarray([3])}, {"x": M(3), "indices": np.asarray([-4])}],
     "tensordot": [{"x1": M(2, 3), "x2": M(2, 3)}, {"x1": M(2), "x2": M(2), "axes": 2}],
     "vecdot": [{"x1": M(3), "x2": M(4)}],

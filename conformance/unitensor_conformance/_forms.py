@@ -37,9 +37,10 @@ BY_N: list[Arguments] = [
 BY_S: list[Arguments] = [
     {"x": M(3, 4), "s": s, "axes": axes, "norm": norm}
     for (s, axes), norm in itertools.product(
-        ((None, None), (None, (0,)), ((2, 5), (0, 1)), ((3,), (-1,))), ("backward", "ortho", "forward")
+        ((None, None), (None, (0,)), (None, (-1, 0)), ((2, 5), (0, 1)), ((3,), (-1,))),
+        ("backward", "ortho", "forward"),
     )
-]
+] + [{"x": M(2, 3, 4), "axes": (2, 0)}]
 SHIFTED: list[Arguments] = [
     {"x": M(3, 5)},
     {"x": M(3, 4), "axes": 0},
@@ -54,6 +55,16 @@ RUNS: list[Arguments] = [
 def singular(x: Any) -> Any:
     """Matrices whose rows are all the same."""
     return np.ones_like(x)
+
+
+def lower_only(x: Any) -> Any:
+    """Matrices of which the lower triangle alone is that of a Hermitian, positive definite one."""
+    return np.tril(positive(x)) + np.triu(x, 1)
+
+
+def upper_only(x: Any) -> Any:
+    """Matrices of which the upper triangle alone is that of a Hermitian, positive definite one."""
+    return np.triu(positive(x)) + np.tril(x, -1)
 
 
 def graded(x: Any) -> Any:
@@ -80,15 +91,21 @@ MORE: dict[str, list[Arguments]] = {
     "ones_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
     "zeros_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
     "empty_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
-    "linalg.cholesky": [{"x": Array((2, 3, 3), then=positive)}],
+    "linalg.cholesky": [
+        {"x": Array((2, 3, 3), then=positive)},
+        {"x": Array((3, 3), then=lower_only)},
+        {"x": Array((3, 3), then=upper_only), "upper": True},
+    ],
     "linalg.det": [{"x": Array((2, 2), then=singular)}, {"x": M(2, 3, 3)}],
-    "linalg.eigh": [{"x": Array((2, 3, 3), then=positive)}],
+    "linalg.eigh": [{"x": Array((2, 3, 3), then=positive)}, {"x": Array((3, 3), then=lower_only)}],
+    "linalg.eigvalsh": [{"x": Array((3, 3), then=lower_only)}],
     "linalg.inv": [{"x": Array((2, 2), then=singular)}, {"x": M(3, 1, 2, 2)}],
     "linalg.slogdet": [{"x": Array((2, 2), then=singular)}, {"x": M(2, 3, 3)}],
     "linalg.solve": [
         {"x1": M(2, 3, 3), "x2": M(2, 3, 2)},
         {"x1": M(2, 3, 3), "x2": M(3)},
         {"x1": M(2, 1, 2, 2), "x2": M(3, 2, 1)},
+        {"x1": M(3, 3, 3), "x2": M(3, 3)},  # one matrix, no stack of vectors
         {"x1": Array((2, 2), then=singular), "x2": M(2)},
     ],
     "getitem": [
@@ -118,6 +135,7 @@ MORE: dict[str, list[Arguments]] = {
         {"x1": M(20), "x2": M(16), "invert": True},
         {"x1": M(9), "x2": M(5), "invert": True},
         {"x1": M(3), "x2": M(0)},
+        {"x1": M(3), "x2": M(0), "invert": True},
         {"x1": M(3), "x2": 1},
     ],
     "moveaxis": [
@@ -138,6 +156,10 @@ MORE: dict[str, list[Arguments]] = {
         {"x": M(3, 4), "shift": s, "axis": a} for s, a in ((5, 0), (-1, -2), ((2, -1), (0, 0)), (-7, None))
     ]
     + [{"x": M(2, 3, 1, 2), "shift": (4, -1), "axis": (1, -1)}],
+    "scatter_add": [
+        {"x": M(5), "key": np.asarray([2, 0, 2, 2, -1]), "shape": (4,)},
+        {"x": M(4, 3), "key": np.asarray([1, -1, 1, 0]), "shape": (3, 3)},
+    ],
     "searchsorted": [
         {"x1": Array((7,), then=np.sort), "x2": M(9), "side": "right"},
         {"x1": Array((0,)), "x2": M(2)},
@@ -174,6 +196,9 @@ MORE: dict[str, list[Arguments]] = {
         {"x1": M(3), "x2": M(3), "axes": ((-1,), (0,))},
         {"x1": M(2, 3, 3), "x2": M(3, 3, 2)},
         {"x1": M(2, 3, 3), "x2": M(3, 3, 2), "axes": ((1, 2), (1, 0))},
+        {"x1": M(3), "x2": M(3, 3), "axes": ((-1,), (-1,))},
+        {"x1": M(3, 3, 3, 3), "x2": M(3, 3), "axes": ((-1, 1), (0, -1))},
+        {"x1": M(3, 3), "x2": M(3, 3, 3), "axes": ((0, -1), (-2, 2))},
     ],
     "clip": [{"x": M(9), "min": -1, "max": 2}, {"x": M(4)}, {"x": M(14), "min": 1, "max": 0}],
     "where": [
@@ -193,7 +218,8 @@ MORE: dict[str, list[Arguments]] = {
     "fft.irfftn": BY_S,
     "fft.fftshift": SHIFTED,
     "fft.ifftshift": SHIFTED,
-    "linalg.diagonal": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2, 4)] + [{"x": M(3, 3, 3)}],
+    "linalg.diagonal": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2, 4)]
+    + [{"x": M(3, 3, 3)}, {"x": M(3, 3), "offset": -1}, {"x": M(4, 3), "offset": -3}],
     "linalg.trace": [{"x": M(3, 4), "offset": k} for k in (0, 1, -2)]
     + [{"x": M(2, 2), "dtype": ut.float32}]
     + [{"x": M(3, 3, 3)}, {"x": M(3, 3), "dtype": ut.float64}],
@@ -213,8 +239,20 @@ MORE: dict[str, list[Arguments]] = {
         {"x": Array((3, 3), then=graded)},
     ],
     "linalg.pinv": [{"x": M(3, 3), "rtol": 0.4}, {"x": Array((3, 3), then=graded)}, {"x": M(2, 2, 4)}],
-    "linalg.qr": [{"x": M(4, 2), "mode": "complete"}, {"x": M(2, 4), "mode": "complete"}],
-    "linalg.svd": [{"x": M(4, 2)}, {"x": M(2, 4)}, {"x": M(2, 4, 2), "full_matrices": False}],
+    "linalg.qr": [
+        {"x": M(4, 2), "mode": "complete"},
+        {"x": M(2, 4), "mode": "complete"},
+        {"x": M(2, 3, 2)},
+        {"x": M(2, 1, 2, 3)},
+        {"x": M(0, 3, 2)},
+    ],
+    "linalg.svd": [
+        {"x": M(4, 2)},
+        {"x": M(2, 4)},
+        {"x": M(2, 4, 2), "full_matrices": False},
+        {"x": M(2, 1, 2, 3)},
+        {"x": M(0, 3, 2)},
+    ],
     "linalg.outer": [{"x1": M(0), "x2": M(3)}, {"x1": M(3), "x2": M(3)}],
 }
 
@@ -247,7 +285,27 @@ LARGE: dict[str, list[Arguments]] = {
     "matmul": [{"x1": M(67, 71), "x2": M(71, 73)}],
     "fft.fft": [{"x": M(1009)}, {"x": M(1024)}],
     "fft.rfft": [{"x": M(1009)}],
-    "getitem": [{"x": M(5003), "key": (slice(None, None, -3),)}],
+    "getitem": [
+        {"x": M(5003), "key": (slice(None, None, -3),)},
+        {"x": M(53, 101), "key": (slice(None), np.arange(-101, 101, 3))},
+        {"x": M(53, 101), "key": np.arange(5353).reshape(53, 101) % 3 == 1},
+    ],
+    "all": [{"x": Array((97, 101), then=np.ones_like), "axis": 0}],
+    "argmin": [{"x": M(97, 101), "axis": 1}],
+    "broadcast_to": [{"x": M(67, 1), "shape": (71, 67, 3)}],
+    "isin": [{"x1": M(2003), "x2": M(1009)}],
+    "matrix_transpose": [{"x": M(3, 67, 71)}],
+    "prod": [{"x": Array((5003,), 0.9, 1.1)}, {"x": Array((97, 101), 0.9, 1.1), "axis": 0}],
+    "put": [{"x": M(5003), "value": M(2501), "key": (slice(1, None, 2),), "flat": False}],
+    "reshape": [{"x": M(67, 71), "shape": (71, 67)}],
+    "scatter_add": [{"x": M(3001), "key": (np.arange(3001) * 7 % 1009,), "shape": (1009,)}],
+    "stack": [{"arrays": [M(1009)] * 7, "axis": 1}],
+    "std": [{"x": M(97, 101), "axis": 0, "correction": 1}],
+    "take_along_axis": [{"x": M(97, 101), "indices": np.arange(9797).reshape(97, 101) * 5 % 97, "axis": 0}],
+    "tile": [{"x": M(31, 37), "repetitions": (3, 2)}],
+    "triu": [{"x": M(67, 71)}],
+    "unique_all": [{"x": M(3001)}],
+    "where": [{"condition": np.arange(5003) % 3 == 0, "x1": M(5003), "x2": M(5003)}],
 }
 
 

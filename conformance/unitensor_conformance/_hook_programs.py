@@ -64,6 +64,14 @@ x = np.arange(3, dtype=number)
 a = xp.add(put(x), put(x))
 out = isinstance(backend.to_numpy(a), np.ndarray)
 expected = True
+
+a = xp.add(put(np.arange(6.0)), put(np.arange(6.0)))
+try:
+    memory = np.from_dlpack(a).ctypes.data
+except Exception:  # memory that NumPy cannot look at
+    memory = None
+out = memory is None or backend.to_numpy(a).ctypes.data == memory  # no copy where memory allows
+expected = True
 """,
     "dlpack": """
 x = np.arange(6).reshape(2, 3).astype(moved)
@@ -161,6 +169,13 @@ key = (put(np.asarray([0, 1])), put(np.asarray([2, 0])))
 out = get(backend.assign(put(np.zeros((2, 3))), key, put(np.asarray([5.0, 6.0]))))
 expected = np.asarray([[0.0, 0.0, 5.0], [6.0, 0.0, 0.0]])
 
+key = (put(np.asarray([0, 1, -1])), put(np.asarray([2, -3, 1])))
+out = get(backend.assign(put(np.zeros((3, 3))), key, put(np.asarray([5.0, 6.0, 7.0]))))
+expected = np.asarray([[0.0, 0.0, 5.0], [6.0, 0.0, 0.0], [0.0, 7.0, 0.0]])
+
+out = get(backend.assign(put(np.zeros((2, 2))), (slice(None), 1), put(np.asarray([5.0, 6.0]))))
+expected = np.asarray([[0.0, 5.0], [0.0, 6.0]])
+
 value = put(np.asarray([5.0, 6.0]))
 backend.assign(put(np.zeros(4)), slice(1, 3), value)
 out, expected = get(value), np.asarray([5.0, 6.0])
@@ -193,6 +208,10 @@ expected = np.asarray([1 + 3j, 4 - 2j], complex_)
 key = (slice(None, None, 2), put(np.asarray([1, 1])))
 out = get(backend.scatter_add(put(np.zeros((3, 2))), key, put(np.asarray([[1.0, 2.0], [3.0, 4.0]]))))
 expected = np.asarray([[0.0, 3.0], [0.0, 0.0], [0.0, 7.0]])
+
+key = (put(np.asarray([0, 1, 0])), put(np.asarray([2, 0, -1])))
+out = get(backend.scatter_add(put(np.zeros((3, 3))), key, put(np.asarray([1.0, 2.0, 3.0]))))
+expected = np.asarray([[0.0, 0.0, 4.0], [2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
 key = (put(np.asarray([0, 1, 0])), put(np.asarray([1, 0, 1])))
 out = get(backend.scatter_add(put(np.zeros((2, 2))), key, put(np.asarray([1.0, 2.0, 3.0]))))

@@ -242,6 +242,7 @@ ut.eye(4, 2, k=-1)
 ut.eye(3, k=1, dtype=ut.int32)
 ut.eye(3, k=5)
 ut.eye(0)
+[ut.eye(n, m, k=k, dtype=ut.int16) for n in (0, 1, 2, 4) for m in (0, 1, 3, 4) for k in range(-5, 6)]
 """,
     "asarray": """
 [ut.asarray(v) for v in (True, 3, 2.5, 1j, [1, 2], [[1.0], [2.0]], [], [True, False], [1, 2.5], (1, 2j))]

@@ -25,7 +25,7 @@ def _near(a: Any, b: Any) -> bool:
     if not a.size:
         return True
     eps = float(np.finfo(a.dtype).eps)
-    return bool(np.all(np.abs(a - b) <= 2**20 * eps * max(1.0, float(np.abs(b).max()))))
+    return bool(np.all(np.abs(a - b) <= 2**20 * eps * float(np.abs(b).max())))
 
 
 def _unitary(*parts: Any) -> bool:

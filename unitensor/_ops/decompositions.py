@@ -182,12 +182,20 @@ def _cholesky_jvp(xp: Any, g: Any, out: Any, upper: Any) -> Any:
     return adjoint(xp, tangent) if upper else tangent
 
 
+def _cholesky(xp: Any, f: Any, x: Any, /, *, upper: bool = False) -> Any:
+    """For the upper factor engines read either triangle, NumPy the upper one."""
+    if not upper or len(x.shape) < 2:
+        return f(x, upper=upper)
+    return adjoint(xp, f(adjoint(xp, x)))
+
+
 @op(
     module="linalg",
     grad={"x": _cholesky_rule},
     jvp={"x": _cholesky_jvp},
     dtypes="floating",
     result="float64",
+    prepare=_cholesky,
 )
 def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
     """The lower (upper) triangular factor of each Hermitian positive-definite matrix.

@@ -119,7 +119,22 @@ def _take_rule(xp: Any, g: Any, x_shape: Any, indices: Any, axis: Any) -> Any:
     return xp.scatter_take(g, indices, tuple(x_shape), 0 if axis is None else axis % len(x_shape))
 
 
-@op(inputs=("x", "indices"), grad={"x": _take_rule}, linear="each", dtypes="all", promote=(), selects=True)
+def _take(xp: Any, f: Any, x: Any, indices: Any, /, *, axis: Any = None) -> Any:
+    """Engines flatten, take rows or refuse where no axis is named: we do as the standard asks."""
+    if axis is None and len(x.shape) > 1:
+        raise ValueError(f"x has {len(x.shape)} axes; name the one to take along: axis=0")
+    return f(x, indices, axis=axis)
+
+
+@op(
+    inputs=("x", "indices"),
+    grad={"x": _take_rule},
+    linear="each",
+    dtypes="all",
+    promote=(),
+    selects=True,
+    prepare=_take,
+)
 def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
     """The elements, or slices along an axis, at some indices.
 

@@ -1,0 +1,62 @@
+"""Cases that no list holds: the arrays of one form with the options of another, and matrices of tiny numbers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from unitensor._op import Op
+
+from ._cases import USUAL, fill
+from ._compare import chapter_of
+from ._forms import MORE, reductions
+from ._samples import SPECIAL, Arguments, Array, forms, positive
+
+#: How many mixtures of two forms an op gets at each level.
+QUICK, FULL = 16, 320
+#: Small enough that a tolerance, a cut-off or an added number meant for numbers near 1 shows.
+TINY = 2.0**-30
+#: Chapters of functions that have no scale of their own.
+HOMOGENEOUS = frozenset({"linear_algebra", "decompositions", "equations", "eigenvalues", "norms", "fourier"})
+
+
+def crossings(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
+    """Cases that NumPy may refuse; where it does, they say nothing."""
+    if not made.elementwise or made.path in SPECIAL:
+        found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
+        yield from _mixed(made, found, [d for d in dtypes if d in USUAL] or dtypes, thorough=thorough)
+        if chapter_of(made) in HOMOGENEOUS:
+            yield from _tiny(made, found, [d for d in ("float64", "complex128") if d in dtypes])
+
+
+def _mixed(made: Op, found: list[Arguments], dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
+    seen = {repr(sorted(form.items(), key=str)) for form in found}
+    mixtures = []
+    for form in found:
+        arrays = {k: v for k, v in form.items() if _is_drawn(v)}
+        for other in found:
+            mixture = {**arrays, **{k: v for k, v in other.items() if not _is_drawn(v)}}
+            told = repr(sorted(mixture.items(), key=str))
+            if told not in seen:
+                seen.add(told)
+                mixtures.append(mixture)
+    some = np.random.default_rng(zlib.crc32(made.path.encode())).permutation(len(mixtures))
+    for n, i in enumerate(some[: FULL if thorough else QUICK]):
+        yield fill(made, mixtures[i], dtypes[n % len(dtypes)], f"{made.path}{n}mixed")
+
+
+def _tiny(made: Op, found: list[Arguments], dtypes: list[str]) -> Iterator[Arguments]:
+    """Each form with numbers near 2**-30, of which singular ones have no exact answer."""
+    for n, form in enumerate(found):
+        drawn = [v for v in form.values() if isinstance(v, Array)]
+        if drawn and all(v.then in (Array(()).then, positive) for v in drawn):
+            for dtype in dtypes:
+                given = fill(made, form, dtype, f"{made.path}{n}tiny")
+                yield {k: v * TINY if isinstance(form[k], Array) else v for k, v in given.items()}
+
+
+def _is_drawn(value: Any) -> bool:
+    return isinstance(value, Array) or (isinstance(value, list) and all(_is_drawn(v) for v in value))
