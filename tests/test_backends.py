@@ -13,6 +13,7 @@ import pytest
 
 import unitensor as ut
 from unitensor import _backend
+from unitensor._op import namespaces
 
 #: A whole plugin: what the README shows.
 PLUGIN = """
@@ -346,3 +347,24 @@ def test_a_registered_backend_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> N
     ut.register_backend("mine", scope["Mine"])
     with ut.use_backend("mine"):
         assert str(ut.ones(2).device) == "mine:cpu"
+
+
+def test_a_subclass_of_a_plugin_computes_by_its_own_function() -> None:
+    numpy = type(ut.load_backend("numpy"))
+
+    class Doubling(numpy):
+        name = "doubling"
+
+        def linalg_solve(self, x1, x2, /):
+            return 2 * super().linalg_solve(x1, x2)
+
+    ut.register_backend("doubling", Doubling)
+    try:
+        with ut.use_backend("doubling"):
+            x = ut.tensor([[2.0]], requires_grad=True)
+            y = ut.linalg.solve(x, ut.asarray([6.0]))
+        assert y.item() == 6.0  # not what the parent's solver that keeps its factors gives
+    finally:
+        _backend._factories.pop("doubling")
+        _backend._loaded.pop("doubling", None)
+        namespaces[:] = [xp for xp in namespaces if xp.backend.name != "doubling"]

@@ -81,8 +81,9 @@ class RawNamespace:
 
     def _keeping(self, made: Op, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function that gives a result and what rules may need of how it was found."""
-        own = getattr(self.backend, f"{made.path}_keeping".replace(".", "_"), None)
-        if own is None:
+        name = made.path.replace(".", "_")
+        own = getattr(self.backend, f"{name}_keeping", None)
+        if own is None or _is_newer(type(self.backend), name, f"{name}_keeping"):
             return lambda *args, **options: (function(*args, **options), None)
         return own if self.backend.numpy_rules else adapt(made, own, self)
 
@@ -160,6 +161,12 @@ def computed_in(made: Op, dtype: DType) -> DType:
     if made.result == "float64":
         return float64 if kind in "biu" else dtype
     return as_dtype(made.booleans) if kind == "b" and made.booleans else dtype
+
+
+def _is_newer(kind: type, name: str, other: str) -> bool:
+    """Whether a subclass defines one method anew and inherits the other."""
+    first: Any = next((vars(c) for c in kind.__mro__ if name in vars(c) or other in vars(c)), {})
+    return other not in first
 
 
 def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Callable[..., Any]:

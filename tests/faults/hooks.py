@@ -108,6 +108,11 @@ def assign_negstep(f: Any, a: Any, key: Any, value: Any) -> Any:
     return f(a, key, value)
 
 
+def assign_transposed(f: Any, a: Any, key: Any, value: Any) -> Any:
+    several = isinstance(key, tuple) and len(key) == 2 and all(isinstance(k, np.ndarray) for k in key)
+    return f(a.T, key, value).T if several and a.shape[0] == a.shape[1] else f(a, key, value)
+
+
 FAULTS = [
     Fault("scatter_add drops repeats", "scatter_add", drops_repeats),
     Fault("scatter_add overwrites", "scatter_add", overwrites),
@@ -167,6 +172,8 @@ FAULTS = [
     Fault("assign without broadcasting", "assign", assign_nobcast),
     Fault("assign positive", "assign", assign_nocast),
     Fault("assign reversed", "assign", assign_negstep),
+    Fault("assign transposed", "assign", assign_transposed),
+    Fault("to_numpy always copies", "to_numpy", lambda f, a: f(a).copy(), MOVES),
     Fault("assign adds", "assign", lambda f, a, key, v: f(a, key, a[key] + v)),
     Fault("dtype_of is float64", "dtype_of", lambda f, a: ut.float64 if a.dtype == np.float32 else f(a)),
     Fault("version is no text", "version", lambda f: (1, 2), "name and version"),
