@@ -161,7 +161,7 @@ against PyTorch or JAX where these are right.
 
 - `x.requires_grad_()`, then `y.backward()`: gradients are added up in `x.grad`. Graphs are freed as they
   are consumed, unless `retain_graph=True`; `create_graph=True` makes gradients that have gradients.
-- `ut.grad`, `value_and_grad`, `vjp`, `jacobian`, `hessian`, `hvp`: reverse mode, and forward over reverse.
+- `ut.grad`, `value_and_grad`, `vjp`, `jacobian`: reverse mode; `hessian`, `hvp`: that and forward mode.
   `ut.jvp`: forward mode, in one pass. `ut.linearize` runs a function once and pushes many tangents. All
   nest, in any order, to any order, and take nested dicts, lists, tuples and dataclasses.
 - A gradient has the shape, the dtype and the backend of what it is the gradient of.

@@ -251,6 +251,20 @@ def test_hessian_and_hvp(engine: str) -> None:
     assert blocks[1][1].item() == 0
 
 
+def test_hvp_of_complex_numbers_and_of_what_it_cannot_be() -> None:
+    x, v = (ut.asarray(np.asarray(a)) for a in ([1 + 2j, -0.5j], [0.3 - 1j, 2 + 0.1j]))
+
+    def f(z: Any) -> Any:
+        return ut.sum(ut.abs(ut.exp(z) * z) ** 2) + ut.real(ut.sum(z**3))
+
+    expected = ut.jvp(ut.grad(f), (x,), (v,))[1]
+    np.testing.assert_allclose(ut.hvp(f)(x, v).numpy(), expected.numpy(), rtol=1e-12)
+    with pytest.raises(TypeError, match="jvp: the function returned float; expected Tensors"):
+        ut.hvp(lambda z: 3.0)(x, v)
+    with pytest.raises(ut.GradientError, match=r"grad: the function returned shape \(2,\)"):
+        ut.hvp(lambda z: z * z)(x, v)
+
+
 # Constants ------------------------------------------------------------------------------------------
 
 

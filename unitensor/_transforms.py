@@ -263,7 +263,7 @@ def jvp(
         )
         result = f(*duals)
         out, aux = result if has_aux else (result, None)
-        pairs = [level.split(y) for y in leaves(out)]
+        pairs = [level.split(y) for y in _results(out, "jvp")]
     filled = iter([(y, scope["tensors"].zeros_like(y.detach()) if t is None else t) for y, t in pairs])
     both = tree_map(lambda _: next(filled), out)
     values, slopes = tree_map(_First(), out, both), tree_map(_Second(), out, both)
@@ -452,17 +452,20 @@ def hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     >>> ut.hvp(lambda x: (x**3).sum())(ut.asarray([1.0, 2.0]), ut.asarray([1.0, 1.0])).tolist()
     [6.0, 12.0]
     """
-    gradient = grad(f, argnums)
 
     def transformed(*args: Any) -> Any:
         *point, direction = args
 
-        def along(x: Any) -> Any:
-            changed = list(point)
-            changed[argnums] = x
-            return gradient(*changed)
+        def slope(x: Any) -> Any:
+            def along(x: Any) -> Any:
+                changed = list(point)
+                changed[argnums] = x
+                return f(*changed)
 
-        return jvp(along, (point[argnums],), (direction,))[1]
+            return jvp(along, (x,), (direction,))[1]
+
+        # The gradient of the slope: the slope of the gradient would find the gradient, too.
+        return grad(slope)(point[argnums])
 
     return numpy_too(transformed)
 
