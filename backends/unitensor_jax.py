@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +18,12 @@ from unitensor_jax_scipy import Scipy
 from unitensor_jax_special import Special
 
 from unitensor import Backend
+from unitensor._op import Op
 
 jax.config.update("jax_enable_x64", True)
+
+#: Functions whose options NumPy, too, takes no lists for.
+REDUCTIONS = frozenset({"sum", "mean", "prod", "max", "min"})
 
 
 def _quiet_devices() -> list[Any]:
@@ -119,6 +124,9 @@ def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
 
 
+_cast = jax.jit(jnp.astype, static_argnums=1, inline=True)
+
+
 def _constant(a: Any, device: Any) -> Any:
     """A NumPy array's values, known inside a traced function too: the front end keeps some for later."""
     with jax.ensure_compile_time_eval():
@@ -168,6 +176,28 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
 
     def version(self) -> str:
         return str(jax.__version__)
+
+    def quick(self, made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
+        """One compiled program for what JAX does step by step, in Python: `concat` takes a fifth of the time."""
+        if not (made.elementwise or made.linear or made.name in REDUCTIONS):
+            return f
+        known = inspect.signature(f).parameters
+        compiled = jax.jit(
+            f,
+            static_argnums=[i for i, p in enumerate(made.positional) if p in made.options] or None,
+            static_argnames=[p for p in made.options if p in known or "options" in known] or None,
+            inline=True,
+        )
+        if not made.options or made.name in REDUCTIONS:
+            return compiled
+
+        def call(*args: Any, **options: Any) -> Any:
+            try:
+                return compiled(*args, **options)
+            except (TypeError, ValueError):  # a list among the options, or what f says of it better
+                return f(*args, **options)
+
+        return call
 
     # Moving in and out ---------------------------------------------------------------------------
 
@@ -357,6 +387,8 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
         """Mended: JAX casts complex to real numbers."""
         if x.dtype.kind == "c" and np.dtype(dtype).kind in "fiuV":
             raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
+        if device is None and x.dtype != dtype:
+            return _cast(x, dtype)
         return jnp.astype(x, dtype, copy=copy, device=device)
 
     def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:

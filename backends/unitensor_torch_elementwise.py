@@ -91,12 +91,12 @@ def _acos(x: Any) -> Any:
 class Elementwise:
     """The chapter's functions; inputs of one call have one dtype."""
 
-    # Arithmetic
+    # Arithmetic, by the names under which torch does the work: `multiply` calls `mul`.
     add = binary(torch.add, on_complex=_add)
-    subtract = binary(torch.subtract, on_complex=_subtract)
-    multiply = binary(torch.multiply)
-    divide = binary(torch.divide)
-    negative = unary(torch.negative, on_complex=_negative)
+    subtract = binary(torch.sub, on_complex=_subtract)
+    multiply = binary(torch.mul)
+    divide = binary(torch.div)
+    negative = unary(torch.neg, on_complex=_negative)
     square = unary(torch.square)
     hypot = binary(torch.hypot)
     reciprocal = unary(torch.reciprocal)

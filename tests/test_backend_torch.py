@@ -473,9 +473,13 @@ def test_devices() -> None:
 # A mend costs nothing where it is not needed ------------------------------------------------------
 
 
+#: The names under which torch does the work.
+SHORT = {"less": "lt", "subtract": "sub", "multiply": "mul", "divide": "div"}
+
+
 @pytest.mark.parametrize("name", words("add subtract multiply divide exp tanh sqrt maximum less matmul"))
 def test_ordinary_dtypes_go_straight_to_torch(name: str) -> None:
     backend = ut.current_backend()
     mended = getattr(backend, name)
-    assert mended.ordinary is getattr(torch, {"less": "lt"}.get(name, name))
+    assert mended.ordinary is getattr(torch, SHORT.get(name, name))
     assert mended.odd.isdisjoint({torch.float32, torch.float64, torch.int64, torch.uint8})

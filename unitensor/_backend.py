@@ -16,6 +16,7 @@ from ._errors import suggest
 
 if TYPE_CHECKING:
     from ._namespace import RawNamespace
+    from ._op import Op
 
 GROUP = "unitensor.backends"
 
@@ -123,6 +124,10 @@ class Backend:
     def is_view(self, a: Any) -> bool:
         """Whether an array may share memory with another one."""
         return False
+
+    def quick(self, made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
+        """An op's function in the form that is fastest to call; f asks arrays for dtypes and shapes alone."""
+        return f
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:
         """The DLPack capsule of an array."""

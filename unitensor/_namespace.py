@@ -177,14 +177,20 @@ def find(backend: Backend, path: str, made: Op | None, xp: RawNamespace) -> Call
     if hasattr(type(backend), override) and not hasattr(Backend, override):
         return getattr(backend, override)  # type: ignore[no-any-return]  # an engine is untyped
     if made is None or made.public:  # a private op is no function of the engine, even of that name
-        home = backend.xp
-        for part in path.split("."):
-            home = getattr(home, part, None)
-        if home is not None:
-            return home  # type: ignore[no-any-return]  # likewise
+        own = engines_own(backend, path)
+        if own is not None:
+            return own
     if made is not None and made.fallback is not None:
         return functools.partial(made.fallback, xp)
     return missing_from(backend, path)
+
+
+def engines_own(backend: Backend, path: str) -> Callable[..., Any] | None:
+    """The engine's function of a name, if there is one."""
+    found = backend.xp
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found  # type: ignore[no-any-return]  # an engine is untyped
 
 
 def missing_from(backend: Backend, path: str) -> Callable[..., Any]:
@@ -205,8 +211,15 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
     backend = xp.backend
     ordinary = getattr(f, "ordinary", f)
     odd: frozenset[Any] = getattr(f, "odd", frozenset())
+    mended = ordinary is not f
+    pure = mended or f is engines_own(backend, made.path)
+    if pure:
+        ordinary = backend.quick(made, ordinary)
+        f = f if mended else ordinary
     joined = made.promote
     casts: dict[Any, Any] = {}
+    #: Each dtype's own if its arrays need neither a cast nor mending, else None.
+    plain: dict[Any, Any] = {}
 
     def cast(x: Any) -> Any:
         """The dtype that an array must be cast to or is mended in, else None; looked up once a dtype."""
@@ -215,16 +228,17 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
         except KeyError:
             own = backend.dtype_of(x)
             target = computed_in(made, own)
-            plain = target is own and x.dtype not in odd
-            casts[x.dtype] = found = None if plain else backend.dtype(target)
+            fits = target is own and x.dtype not in odd
+            plain[x.dtype] = x.dtype if fits else None
+            casts[x.dtype] = found = None if fits else backend.dtype(target)
             return found
 
     def alike(arrays: Iterable[Any]) -> bool:
         """Whether arrays are all of one dtype that needs neither a cast nor mending."""
         try:
             (dtype,) = {a.dtype for a in arrays}
-            return casts[dtype] is None
-        except (AttributeError, KeyError, ValueError):
+            return plain.get(dtype) is not None
+        except (AttributeError, ValueError):
             return False
 
     if made.sequence and joined:
@@ -250,7 +264,7 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
                     return ordinary(x)
                 return f(x if x.dtype == target else xp.astype(x, target))
 
-            return alone
+            return backend.quick(made, alone) if pure else alone
 
         def unary(x: Any, /, *args: Any, **options: Any) -> Any:
             try:
@@ -258,24 +272,23 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             except KeyError:
                 target = cast(x)
             if target is None:
-                return ordinary(x, *args, **options)
+                return ordinary(x, *args, **options) if args or options else ordinary(x)
             return f(x if x.dtype == target else xp.astype(x, target), *args, **options)
 
-        return unary
-    if joined == made.positional and len(joined) == 2 and made.inputs == joined and not made.defaults:
+        return backend.quick(made, unary) if pure else unary
+    plainly_two = joined == made.positional == made.inputs and len(joined) == 2
+    if plainly_two and not made.defaults and not made.options:
 
-        def binary(x1: Any, x2: Any, /, **options: Any) -> Any:
+        def binary(x1: Any, x2: Any, /) -> Any:
             # Most calls are of two arrays of one ordinary dtype, which this finds with one look at each.
             try:
-                dtype = x1.dtype
-                plain = dtype is x2.dtype and casts[dtype] is None
+                if plain[x1.dtype] is x2.dtype:
+                    return ordinary(x1, x2)
             except (AttributeError, KeyError):
-                plain = False
-            if plain:
-                return ordinary(x1, x2, **options)
+                pass
             if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
-                return f(*xp.meet((x1, x2), made), **options)
-            return ordinary(x1, x2, **options)
+                return f(*xp.meet((x1, x2), made))
+            return ordinary(x1, x2)
 
         return binary
     positions = [made.positional.index(x) for x in joined]

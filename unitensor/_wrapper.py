@@ -197,13 +197,24 @@ def _call(made: Op, op: str) -> list[str]:
         else:
             arguments.append(value)
     result, function = ("r, kept", made.path + "_keeping") if made.keeps else ("r", made.path)
+    call = f"xp.{function}({', '.join(arguments)})"
+    if made.positional == made.inputs == ("x",) and _all_off(made):
+        # Keywords at their defaults, which all engines share, take longer to hand on than to look at.
+        usual = " and ".join(f"{p} is {made.defaults[p]}" for p in made.keyword_only)
+        call = f"xp.{function}(a_x) if {usual} else {call}"
     lines += [
         "    try:",
-        f"        {result} = xp.{function}({', '.join(arguments)})",
+        f"        {result} = {call}",
         "    except Exception as error:",
         f"        raise explain({op}, xp, {_env(made, False)}, error) from error",
     ]
     return lines
+
+
+def _all_off(made: Op) -> bool:
+    """Whether an op has keyword options, of which each is None or False by default."""
+    values = [made.defaults.get(p, ...) for p in made.keyword_only]
+    return bool(values) and all(v is None or v is False for v in values)
 
 
 def _options(made: Op) -> str:
