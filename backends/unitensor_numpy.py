@@ -245,6 +245,10 @@ class NumpyBackend(Linalg, Special, Backend):
         return np.multiply.reduce(x, axis=axis, dtype=dtype, out=..., keepdims=keepdims)
 
     def mean(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+        if axis is not None and not x.ndim:
+            return np.asarray(
+                np.mean(x, axis=axis, keepdims=keepdims)
+            )  # which refuses an axis that is not there
         kind = x.dtype.kind
         if kind != "f" and kind != "c":
             total = add_up(x, axis=axis, dtype=np.float64, keepdims=keepdims)
