@@ -75,10 +75,11 @@ USUAL = ("bool", "uint8", "int64", "float32", "float64", "complex128")
 
 def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
     """The arguments of an op that every engine is tried with."""
-    if made.elementwise and made.path not in SPECIAL:
+    if made.elementwise and (made.path not in SPECIAL or made.path in ("clip", "where")):
         for dtype in dtypes:
             yield from _elementwise(made, dtype)
-        return
+        if made.path not in SPECIAL:
+            return
     found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
     for i, form in enumerate(found):
         for j, dtype in enumerate(dtypes):
@@ -126,7 +127,7 @@ def _casts(made: Op, dtypes: list[str]) -> Iterator[Arguments]:
         if np.dtype(dtype).kind == "c" and np.dtype(to).kind != "c":
             continue  # as above
         values = specials(made, dtype)
-        for x in (values, values[::-2], values[-1].reshape(())):
+        for x in (values, values[::-2], np.asarray(values[-1])):
             yield {"x": x, "dtype": getattr(ut, to)}
 
 
@@ -147,7 +148,7 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     if len(names) == 1:
         yield {names[0]: values}
         yield {names[0]: values[:0].reshape(0, 2)}
-        yield {names[0]: values[len(values) // 2].reshape(())}
+        yield {names[0]: np.asarray(values[len(values) // 2])}
         yield {names[0]: values[::-2]}
         yield {names[0]: np.resize(values, (7, 5)).T}
         yield {names[0]: np.resize(values, (2, 1, 3, 2))}
@@ -157,18 +158,24 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
         return
     if len(names) > 2:
         some = values[::3]
-        yield {x: some.reshape((-1,) + (1,) * i) for i, x in enumerate(names)}
-        yield {x: _large(np.roll(values, i)) for i, x in enumerate(names)}
+        for given in (
+            {x: some.reshape((-1,) + (1,) * i) for i, x in enumerate(names)},
+            {x: _large(np.roll(values, i)) for i, x in enumerate(names)},
+        ):
+            yield {x: v.real > 0 if x == "condition" else v for x, v in given.items()}
         return
     sides = dict(zip(names, (values[:, None], values[None, :]), strict=True))
     yield sides
     yield {x: values[1:4].reshape(shape) for x, shape in zip(names, ((3, 1), (3,)), strict=True)}
     yield {names[0]: values[:0], names[1]: values[:1]}
-    yield {names[0]: values[2].reshape(()), names[1]: values[3].reshape(())}
+    yield {names[0]: np.asarray(values[2]), names[1]: np.asarray(values[3])}
     yield {names[0]: values[::-2], names[1]: np.repeat(values, 2)[::2][::-2]}
-    yield {names[0]: np.resize(values, (2, 1, 3, 2)), names[1]: np.resize(values[::-1], (3, 3, 1)).T}
+    yield {names[0]: np.resize(values, (2, 1, 3, 2)), names[1]: np.resize(values[::-1], (2, 1, 3)).T}
     if dtype in USUAL:
         yield {names[0]: _large(values), names[1]: _large(np.roll(values[::-1], 9))}
+    if dtype in ("int64", "float64"):  # of one number each, an engine may think itself in Python
+        few = [np.asarray(values[i]) for i in (0, 1, 2, -3, -2, -1)]
+        yield from ({names[0]: a, names[1]: b} for a, b in itertools.product(few, few))
     if made.scalars:
         kind = np.dtype(dtype).kind
         more: dict[str, list[Any]] = {"f": [1.5, -2.0, np.inf, np.nan], "c": [1.5, -2.0, 0.5 - 1j]}

@@ -14,6 +14,8 @@ from ._samples import Arguments, M
 
 #: The axes of three, counted from either side.
 AXES = (0, 1, 2, -1, -2, -3)
+#: Axes of length 1, and others beside them.
+THIN = [(s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1)) for a in range(-len(s), len(s))]
 
 
 def _subsets(n: int) -> list[tuple[int, ...]]:
@@ -24,7 +26,9 @@ def _subsets(n: int) -> list[tuple[int, ...]]:
 
 def _reduced() -> list[Arguments]:
     every: list[Any] = [None, *AXES, *_subsets(3)]
-    return [{"x": M(2, 3, 4), "axis": axis, "keepdims": k} for axis in every for k in (False, True)]
+    found = [{"x": M(2, 3, 4), "axis": axis, "keepdims": k} for axis in every for k in (False, True)]
+    thin = [{"x": M(*s), "axis": a, "keepdims": k} for s, a in THIN for k in (False, True)]
+    return [*found, *thin]
 
 
 def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:
@@ -32,7 +36,7 @@ def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:
         {"x": M(2, 3, 4), "axis": axis, **dict(zip(options, values))}
         for axis in AXES
         for values in itertools.product(*options.values())
-    ]
+    ] + [{"x": M(*s), "axis": a, **{k: v[0] for k, v in options.items()}} for s, a in THIN]
 
 
 def _moved() -> list[Arguments]:
@@ -49,8 +53,11 @@ def _taken() -> list[Arguments]:
         {"x": M(2, 3, 4), "indices": np.asarray([1, -1, -2, 0, 1], d), "axis": axis}
         for axis, d in zip(AXES, ("int8", "int16", "int32", "int64", "int32", "int8"))
     ]
-    along = np.asarray([[[1, 0]], [[-1, -2]]])
-    return [*indices, {"x": M(2, 3, 4), "indices": along[0, 0, :0], "axis": 1}]
+    far = [
+        {"x": M(300, 2), "indices": np.asarray([n - 1, n // 2, 0, n // 2 + 1], d), "axis": 0}
+        for n, d in ((256, "uint8"), (300, "uint16"), (300, "int16"), (300, "uint32"), (300, "uint64"))
+    ]
+    return [*indices, *far, {"x": M(2, 3, 4), "indices": np.asarray([], np.int64), "axis": 1}]
 
 
 def _taken_along() -> list[Arguments]:
@@ -128,7 +135,7 @@ PARTS: list[Any] = [
 MASK = np.arange(64).reshape(4, 4, 4) % 3 == 1
 
 
-def keys(shape: tuple[int, ...] = (4, 4, 4), n: int = 60) -> list[Any]:
+def keys(shape: tuple[int, ...] = (4, 4, 4), n: int = 140) -> list[Any]:
     """Keys of every kind, some of them a part alone: no index is named twice, and all broadcast."""
     rng = np.random.default_rng(3)
     whole = [
@@ -143,7 +150,8 @@ def keys(shape: tuple[int, ...] = (4, 4, 4), n: int = 60) -> list[Any]:
         (),
     ]
     alone = [*PARTS, np.asarray([3, 0, 1]), np.asarray([], np.int64), np.zeros((4, 4, 4), bool), True, False]
-    found: list[Any] = [*whole, *alone]
+    pairs = [key for p in PARTS for key in ((..., p), (p, ...), (slice(None), p), (None, p))]
+    found: list[Any] = [*whole, *alone, *pairs]
     while len(found) < n:
         parts = [PARTS[i] for i in rng.integers(0, len(PARTS), rng.integers(1, 5))]
         if len([p for p in parts if p is not None]) > 3:
@@ -166,7 +174,7 @@ def _picked() -> list[Arguments]:
 def _written() -> list[Arguments]:
     """A value for each place that a key selects; and one that is broadcast."""
     every = []
-    for key in keys(n=45):
+    for key in keys():
         shape = np.empty((4, 4, 4))[key].shape
         every.append({"x": M(4, 4, 4), "value": M(*shape), "key": key, "flat": False})
         every.append({"x": M(4, 4, 4), "value": M(*shape[-1:]), "key": key, "flat": False})
@@ -177,7 +185,7 @@ def _added() -> list[Arguments]:
     """What is read at a key goes back there, repeated indices added up."""
     shape = (4, 4, 4)
     every: list[Any] = [
-        *keys(n=45),
+        *keys(),
         np.asarray([1, 1, 3, 1]),
         (slice(None), np.asarray([2, 0, 2])),
         (1, np.asarray([-1, 3])),
@@ -207,9 +215,7 @@ COMBINED: dict[str, list[Arguments]] = {
     "concat": _joined(),
     "cumulative_prod": _along_one(include_initial=(False, True)),
     "cumulative_sum": _along_one(include_initial=(False, True)),
-    "expand_dims": [
-        {"x": M(2, 3), "axis": a} for a in (*AXES, *itertools.permutations((0, 1, 2, -1, -2), 2))
-    ],
+    "expand_dims": [{"x": M(2, 3), "axis": a} for a in (*AXES, *itertools.permutations((0, 1, -1, -2), 2))],
     "flip": [{"x": M(2, 3, 4), "axis": a} for a in (None, *AXES, *_subsets(3))],
     "getitem": _picked(),
     "matrix_transpose": [{"x": M(*s)} for s in ((2, 3, 4), (4, 1, 2, 3), (2, 0), (0, 2, 3))],

@@ -10,7 +10,7 @@ import numpy as np
 
 from unitensor._op import Op
 
-from ._cases import USUAL, fill
+from ._cases import FINITE, USUAL, fill
 from ._compare import chapter_of
 from ._forms import MORE, reductions
 from ._samples import SPECIAL, Arguments, Array, forms, positive
@@ -28,6 +28,8 @@ def crossings(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Argume
     if not made.elementwise or made.path in SPECIAL:
         found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
         yield from _mixed(made, found, [d for d in dtypes if d in USUAL] or dtypes, thorough=thorough)
+        if not made.elementwise and chapter_of(made) not in FINITE:
+            yield from _grown(made, found, [d for d in dtypes if d != "bool"] or dtypes)
         if chapter_of(made) in HOMOGENEOUS:
             yield from _tiny(made, found, [d for d in ("float64", "complex128") if d in dtypes])
 
@@ -46,6 +48,22 @@ def _mixed(made: Op, found: list[Arguments], dtypes: list[str], *, thorough: boo
     some = np.random.default_rng(zlib.crc32(made.path.encode())).permutation(len(mixtures))
     for n, i in enumerate(some[: FULL if thorough else QUICK]):
         yield fill(made, mixtures[i], dtypes[n % len(dtypes)], f"{made.path}{n}mixed")
+
+
+def _grown(made: Op, found: list[Arguments], dtypes: list[str]) -> Iterator[Arguments]:
+    """Each form with axes many times as long: engines change their ways with the size."""
+
+    def longer(value: Any) -> Any:
+        if isinstance(value, list):
+            return [longer(v) for v in value]
+        if not isinstance(value, Array) or not value.shape:
+            return value
+        factor = (1, 150, 19, 5)[min(len(value.shape), 3)]
+        return value._replace(shape=tuple(n * factor if n > 1 else n for n in value.shape))
+
+    for n, form in enumerate(found):
+        given = {name: longer(value) for name, value in form.items()}
+        yield fill(made, given, dtypes[n % len(dtypes)], f"{made.path}{n}grown")
 
 
 def _tiny(made: Op, found: list[Arguments], dtypes: list[str]) -> Iterator[Arguments]:

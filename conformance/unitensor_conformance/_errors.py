@@ -91,7 +91,7 @@ def _bad(made: Op, dtypes: set[str]) -> Iterator[Arguments]:
     form = forms(made)[0]
     for dtype in ("bool", "int8", "int64", "uint8", "uint16", "float64", "complex128"):
         if dtype in dtypes and dtype not in KINDS[made.dtypes]:
-            for other in (form, *reductions(made)) if dtype == "int8" else (form,):
+            for other in (form, *reductions(made)) if dtype in ("bool", "int8") else (form,):
                 yield fill(made, other, dtype, made.path)
     usual = next(
         d for d in ("float64", "int64", "bool", "complex128") if d in KINDS[made.dtypes] and d in dtypes

@@ -173,7 +173,7 @@ MORE: dict[str, list[Arguments]] = {
     + [{"arrays": [M(2, 3), M(2, 2)], "axis": None}, {"arrays": [M(1, 2, 2, 1), M(1, 1, 2, 1)], "axis": -3}],
     "take": [{"x": M(3, 4), "indices": np.asarray([2, 0, 2, -1]), "axis": a} for a in (0, 1, -1, -2)]
     + [{"x": M(2, 3, 1, 2), "indices": np.asarray([1, -3]), "axis": 1}],
-    "take_along_axis": [{"x": M(3, 3), "indices": INDEX, "axis": axis} for axis in (-1, 1)]
+    "take_along_axis": [{"x": M(2, 3), "indices": INDEX, "axis": axis} for axis in (-1, 1)]
     + [{"x": M(3, 2), "indices": np.asarray([[-1, 0]]), "axis": -2}]
     + [{"x": M(4), "indices": np.asarray([-4, -2, 1])}],
     "tile": [{"x": M(2, 3), "repetitions": r} for r in ((), (1, 2), (0,), (2, 1, 2))],
@@ -205,6 +205,10 @@ MORE: dict[str, list[Arguments]] = {
         {"condition": np.asarray([2, 0, -1]), "x1": M(3), "x2": M(3)},
         {"condition": np.asarray([0.0, np.nan, -0.0]), "x1": M(3), "x2": M(1)},
         {"condition": np.asarray([True, False, True]), "x1": 1, "x2": M(3)},
+        {"condition": np.asarray(True), "x1": M(2, 1), "x2": M(3)},
+        {"condition": np.asarray(False), "x1": M(), "x2": M()},
+        {"condition": np.ones((0, 1), bool), "x1": M(), "x2": M(3)},
+        {"condition": np.arange(6).reshape(2, 1, 3) % 2 == 0, "x1": M(4, 1), "x2": M()},
     ],
     "fft.fft": BY_N,
     "fft.ifft": BY_N,

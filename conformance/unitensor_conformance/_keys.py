@@ -22,8 +22,8 @@ TARGETS: dict[str, Callable[[Any], Any]] = {
     "a[::-2]": lambda a: a[::-2],
     "ut.permute_dims(a[4:], (2, 0, 1))": lambda a: np.transpose(a[4:], (2, 0, 1)),
 }
-#: What is written at a key: the numbers 1, 2, ... in its shape, in its last axis alone, one array, one number.
-VALUES = ("full", "last", "0-d", "number")
+#: What is written at a key: an array of its shape, of its last axis alone, of all others, 0-d, and a number.
+VALUES = ("full", "last", "column", "0-d", "number")
 
 
 def check_keys(run: Run) -> None:
@@ -44,8 +44,12 @@ def check_keys(run: Run) -> None:
 def _value(shape: tuple[int, ...], form: str, dtype: str) -> Any:
     if form == "number":
         return 101
-    shape = {"full": shape, "last": shape[-1:], "0-d": ()}[form]
-    return (1 + np.arange(int(np.prod(shape)))).reshape(shape).astype(dtype)
+    shape = {"full": shape, "last": shape[-1:], "column": (*shape[:-1], 1)[: len(shape)], "0-d": ()}[form]
+    x = np.arange(int(np.prod(shape))).reshape(shape)
+    kind = np.dtype(dtype).kind
+    if kind in "fc":  # numbers that need every bit of their dtype
+        return (x + 1 / 3 - (x / 7j if kind == "c" else 0)).astype(dtype)
+    return np.asarray(np.iinfo(dtype).max, dtype) - x.astype(dtype)
 
 
 def _one(run: Run, key: Any, target: str, value: Any, expected: Any) -> None:

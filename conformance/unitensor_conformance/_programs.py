@@ -194,18 +194,25 @@ EXPRESSIONS: dict[str, str] = {
 ut.zeros(3)
 ut.zeros((2, 0))
 ut.zeros((), dtype=ut.int16)
+[ut.zeros(s) for s in ((2, 3, 4), (1, 0, 5, 2), (4, 1, 1), (0,), [2, 3], 5)]
 [ut.zeros((2, 3), dtype=d) for d in (ut.bool, ut.uint8, ut.int32, ut.int64, ut.float32, ut.complex64)]
 ut.zeros(2, device="cpu") if ut.zeros(1).device.kind == "cpu" else ut.zeros(2)
 """,
     "ones": """
 ut.ones(3)
 ut.ones((2, 0, 1))
+[ut.ones(s) for s in ((2, 3, 4), (1, 0, 5, 2), (4, 1, 1), (0,), [2, 3], 5)]
 ut.ones(())
 [ut.ones((2, 3), dtype=d) for d in (ut.bool, ut.uint8, ut.int32, ut.int64, ut.float32, ut.complex64)]
 """,
     "full": """
 [ut.full((2, 3), v) for v in (True, 7, -2.5, 1 + 2j, ut.nan, -ut.inf)]
 ut.full((), 2, dtype=ut.uint8)
+[ut.full(s, 0.1) for s in ((2, 3, 4), (1, 0, 5, 2), (4, 1, 1), (0,), [2, 3], 5)]
+[ut.full(2, v, dtype=d) for v in (-0.0, 0.1, ut.nan, -ut.inf) for d in (ut.float32, ut.float64, ut.complex64, ut.complex128)]
+[ut.full(2, v, dtype=d) for v in (0, 1, 127, True) for d in (ut.bool, ut.int8, ut.uint8, ut.int32, ut.uint64, ut.float32)]
+[ut.full(2, ut.iinfo(d).max - 1, dtype=d) for d in (ut.int16, ut.uint16, ut.int32, ut.uint32, ut.int64, ut.uint64)]
+[ut.full(2, ut.iinfo(d).min + 1, dtype=d) for d in (ut.int8, ut.int16, ut.int32, ut.int64)]
 ut.full(4, 3, dtype=ut.float32)
 ut.full((0, 2), 1.0)
 """,
