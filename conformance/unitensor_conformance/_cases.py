@@ -113,7 +113,7 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
         yield from _casts(made, dtypes)
     numbers = [d for d in dtypes if d != "bool"] or dtypes
     for i, form in enumerate(combined(made)):
-        for j in range(len(numbers) if thorough else min(4, len(numbers))):
+        for j in range(len(numbers) if thorough else min(2, len(numbers))):
             dtype, layout = (
                 numbers[(i + 5 * j) % len(numbers)],
                 ("plain", *LAYOUTS)[(i + j) % (len(LAYOUTS) + 1)],

@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
@@ -14,12 +15,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from unitensor._backend import BackendError, load_backend
+from unitensor._backend import BackendError, find_device, load_backend
 
 from ._checks import Check, Run, all_checks
 from ._new_backend import write_project
 from ._report import as_html
-from ._run import LEVELS, STATES, Outcome, as_json, known_failures, run_checks
+from ._run import LEVELS, STATES, Outcome, as_json, known_failures, list_of, run_checks
 
 #: How each state is coloured; the word is always there too.
 COLOURS = {
@@ -43,7 +44,8 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser.add_argument("--level", default="quick", choices=sorted(LEVELS, reverse=True))
     parser.add_argument("--html", type=Path, help="where to write the report for people")
     parser.add_argument("--json", type=Path, help="where to write the report for machines")
-    text = "the file of known failures, lines 'kind:op  reason'; BACKEND=FILE if there are several"
+    text = "the file of known failures, lines 'kind:op  reason'; BACKEND=FILE if there are several; "
+    text += "by default known_failures.txt beside the plugin's module"
     parser.add_argument("--known", action="append", default=[], help=text)
     parser.set_defaults(run=conformance)
     text = "write the project of a new plugin, which installs and runs the suite at once"
@@ -59,16 +61,22 @@ def conformance(arguments: argparse.Namespace) -> int:
     results: list[tuple[list[Outcome], Run]] = []
     try:
         backends = [name for text in arguments.backend or ["numpy"] for name in text.split(",")]
-        known = _known(arguments.known, backends)
-        checks = all_checks(arguments.only)
-        if not checks:
-            raise ValueError(f"no op, chapter or kind contains {arguments.only!r}")
+        checks = _checks(arguments.only)
         for name in backends:
-            load_backend(name)
+            engine = load_backend(name)
+            if arguments.device:
+                find_device(arguments.device, engine)
+        for path in filter(None, (arguments.html, arguments.json)):
+            path.touch()  # what cannot be written is better known before
+        known = _known(arguments.known, backends)
+        for name in backends:
+            if name not in known and (path := list_of(name)):
+                known[name] = known_failures(path)
+                console.print(f"known failures of {name}: {path}", markup=False, soft_wrap=True)
         for name in backends:
             results.append(_with_progress(console, checks, name, arguments, known.get(name, {})))
     except (BackendError, ValueError, OSError) as error:
-        console.print(f"[bold red]cannot run:[/] {escape(str(error))}")
+        console.print(f"[bold red]cannot run:[/] {escape(str(error))}", soft_wrap=True)
         return 2
     for outcomes, run in results:
         print_failures(console, outcomes, run)
@@ -81,6 +89,18 @@ def conformance(arguments: argparse.Namespace) -> int:
         arguments.html.write_text(as_html(results), encoding="utf-8")
         console.print(f"written: {arguments.html}")
     return int(any(o.state in ("failed", "stale") for outcomes, _ in results for o in outcomes))
+
+
+def _checks(only: str) -> list[Check]:
+    """The checks that `--only` asks for."""
+    found = all_checks(only)
+    if not found:
+        every = all_checks()
+        words = dict.fromkeys([c.chapter for c in every] + [c.kind for c in every])
+        near = get_close_matches(only, {*words, *(c.op for c in every)}, n=1)
+        told = f"; did you mean {near[0]!r}?" if near else f"; chapters and kinds are {', '.join(words)}"
+        raise ValueError(f"no op, chapter or kind contains {only!r}{told}")
+    return found
 
 
 def _known(given: list[str], backends: list[str]) -> dict[str, dict[str, str]]:
@@ -149,9 +169,13 @@ def print_summary(console: Console, outcomes: list[Outcome], run: Run) -> None:
         if found:
             console.print(f"{title}: {', '.join(sorted(found))}", markup=False)
     seconds = sum(o.seconds for o in outcomes)
-    bad = sum(o.state in ("failed", "stale") for o in outcomes)
+    failed, stale, known = (sum(o.state == s for o in outcomes) for s in ("failed", "stale", "known"))
+    bad = failed + stale
     verdict = "[bold red]does not conform[/]" if bad else "[bold green]conforms[/]"
-    console.print(f"{run.backend} {verdict}: {len(outcomes)} checks, {bad} failed, in {seconds:.0f} s")
+    if known and not bad:
+        verdict = f"[yellow]conforms but for {known} known failure{'s' * (known > 1)}[/]"
+    told = f"{len(outcomes)} checks, {failed} failed" + (f", {stale} stale" if stale else "")
+    console.print(f"{run.backend} {verdict}: {told}, in {seconds:.0f} s", soft_wrap=True)
 
 
 def new_backend(arguments: argparse.Namespace) -> int:

@@ -85,7 +85,8 @@ MORE: dict[str, list[Arguments]] = {
     "cumulative_prod": RUNS,
     "expand_dims": [{"x": M(2, 3), "axis": axis} for axis in (0, 1, 2, -1, -2, -3)]
     + [{"x": M(2, 1, 3), "axis": 1}],
-    "flip": [{"x": M(2, 3, 2), "axis": axis} for axis in (None, 0, 1, -1, (0, 2), (-1, 0))]
+    "flip": [{"x": M(5)}, {"x": M(2, 2, 3)}]
+    + [{"x": M(2, 3, 2), "axis": axis} for axis in (None, 0, 1, -1, (0, 2), (-1, 0))]
     + [{"x": M(2, 3, 1, 2), "axis": (1, -1)}],
     "full_like": [{"x": M(2, 0), "fill_value": 2}, {"x": M(3), "fill_value": 1, "dtype": ut.float32}],
     "ones_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ._checks import Check, Run, Unsupported
+from unitensor._backend import load_backend
+from unitensor._errors import suggest
+
+from ._checks import Check, Run, Unsupported, all_checks
 from ._compare import Failure
 
 #: How many examples an op gets at each level.
@@ -40,18 +45,42 @@ class Outcome:
 def known_failures(path: str | Path | None) -> dict[str, str]:
     """Known failures by check name with their reasons: lines `kind:op  reason`; `#` begins a comment.
 
-    A line without a reason is an error.
+    A line without a reason is an error, and so is one that names no check.
     """
+    if not path:
+        return {}
+    if not Path(path).is_file():
+        raise ValueError(f"no file of known failures at {path}")
     found = {}
-    for line in Path(path).read_text().splitlines() if path else []:
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), 1):
         text = line.split("#")[0].strip()
         if not text:
             continue
         name, _, reason = text.partition("  ")
         if not reason.strip():
-            raise ValueError(f"{path}: {name!r} has no reason; expected 'kind:op  reason'")
+            raise ValueError(
+                f"{path}, line {number}: {name!r} has no reason; "
+                "expected 'kind:op  reason', with two spaces between"
+            )
+        if name not in _names():
+            raise ValueError(f"{path}, line {number}: no check is called {name!r}{suggest(name, _names())}")
         found[name] = reason.strip()
     return found
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    return tuple(c.name for c in all_checks())
+
+
+def list_of(backend: str) -> Path | None:
+    """The file `known_failures.txt` beside a plugin's module, where that is part of a package."""
+    module = sys.modules[type(load_backend(backend)).__module__]
+    file = getattr(module, "__file__", None)
+    if not file or not module.__package__:
+        return None
+    path = Path(file).with_name("known_failures.txt")
+    return path if path.is_file() else None
 
 
 def run_one(check: Check, run: Run, known: dict[str, str]) -> Outcome:

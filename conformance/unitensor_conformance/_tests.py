@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ._checks import Check, Run, all_checks
-from ._run import LEVELS, assert_runs, known_failures, run_one
+from ._run import LEVELS, assert_runs, known_failures, list_of, run_one
 
 
 def conformance_tests(
@@ -19,6 +19,8 @@ def conformance_tests(
     device: str | None = None,
 ) -> Callable[..., None]:
     """A parametrised pytest test, one case a check, for a plugin's own test folder.
+
+    The known failures are those of `known_failures.txt` beside the plugin's module, or of another file.
 
     >>> from unitensor_conformance import conformance_tests
     >>> test_conformance = conformance_tests("numpy", only="searching")
@@ -40,7 +42,7 @@ def run_as_test(check: Check, backend: str, level: str, known: str | Path | None
 
     run = Run(backend, LEVELS[level], device, level)
     assert_runs(run)
-    outcome = run_one(check, run, known_failures(known))
+    outcome = run_one(check, run, known_failures(known or list_of(backend)))
     assert_runs(run)
     if outcome.state == "known":
         pytest.xfail(outcome.message)
