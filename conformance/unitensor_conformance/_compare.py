@@ -27,7 +27,11 @@ TOLERANCES = {
     "exact": Tolerance(0, "the result", "one rounding or none, as IEEE 754 asks: no bit is left open"),
     "nearly": Tolerance(2, "the result", "rounded correctly by IEEE 754; a unit is left to x * (1 / y)"),
     "elementwise": Tolerance(64, "the result", "libraries of functions, each good to a few units"),
-    "special": Tolerance(512, "the result", "series, recurrences and fits, which cancel digits"),
+    "special": Tolerance(
+        512,
+        "the result",
+        "series, recurrences and fits, which cancel digits; near a zero, as much as inputs 4 units off change it",
+    ),
     "statistical": Tolerance(
         256, "the largest input", "sums in another order, of up to ten thousand numbers"
     ),
