@@ -113,47 +113,42 @@ def _reshaped() -> list[Arguments]:
     return [*found, *({**f, "copy": True} for f in found)]
 
 
-#: The parts of a key, for an axis of four.
-PARTS: list[Any] = [
-    0,
-    -1,
-    slice(None),
-    slice(None, None, -1),
-    slice(1, None),
-    slice(-2, None, -1),
-    slice(None, None, 3),
-    slice(3, 0, -2),
-    slice(-9, 9),
-    slice(2, 2),
-    None,
-    np.asarray([0, 2]),
-    np.asarray([-1, 1]),
-    np.asarray([[0], [3]]),
-    np.asarray([False, True, True, False]),
-    np.asarray(2),
-]
 MASK = np.arange(64).reshape(4, 4, 4) % 3 == 1
 
 
-def keys(shape: tuple[int, ...] = (4, 4, 4), n: int = 140) -> list[Any]:
-    """Keys of every kind, some of them a part alone: no index is named twice, and all broadcast."""
-    rng = np.random.default_rng(3)
-    whole = [
-        MASK,
-        MASK[0],
-        MASK[:, 0, 0],
-        ~MASK,
-        (MASK[0], 1),
-        (slice(1, 3), MASK[0]),
-        (..., MASK[0]),
-        Ellipsis,
-        (),
+def _parts(n: int) -> list[Any]:
+    """The parts of a key, for an axis of four: arrays among them name n places."""
+    return [
+        0,
+        -1,
+        slice(None),
+        slice(None, None, -1),
+        slice(1, None),
+        slice(-2, None, -1),
+        slice(None, None, 3),
+        slice(3, 0, -2),
+        slice(-9, 9),
+        slice(2, 2),
+        None,
+        np.asarray([0, 2, 3][:n]),
+        np.asarray([-1, 1, -4][:n]),
+        np.asarray([[0], [3]]),
+        np.isin(np.arange(4), [2, 1, 3][:n]),
+        np.asarray(2),
     ]
-    alone = [*PARTS, np.asarray([3, 0, 1]), np.asarray([], np.int64), np.zeros((4, 4, 4), bool), True, False]
-    pairs = [key for p in PARTS for key in ((..., p), (p, ...), (slice(None), p), (None, p))]
+
+
+def keys(n: int = 150) -> list[Any]:
+    """Keys of every kind to an array of 4 x 4 x 4: no place is named twice, and all broadcast."""
+    rng = np.random.default_rng(3)
+    whole = [MASK, MASK[0], MASK[:, 0, 0], ~MASK, (MASK[0], 1), (slice(1, 3), MASK[0]), (..., MASK[0])]
+    some = _parts(2)
+    alone = [*some, np.asarray([3, 0, 1]), np.asarray([], np.int64), MASK & False, True, False, Ellipsis, ()]
+    pairs = [key for p in some for key in ((..., p), (p, ...), (slice(None), p), (None, p))]
     found: list[Any] = [*whole, *alone, *pairs]
     while len(found) < n:
-        parts = [PARTS[i] for i in rng.integers(0, len(PARTS), rng.integers(1, 5))]
+        some = _parts(int(rng.integers(1, 4)))
+        parts = [some[i] for i in rng.integers(0, len(some), rng.integers(1, 5))]
         if len([p for p in parts if p is not None]) > 3:
             continue
         if rng.integers(0, 3) == 0:
@@ -167,6 +162,7 @@ def _picked() -> list[Arguments]:
         np.asarray([1, 1, 3]),
         (slice(None), np.asarray([2, 2])),
         (np.asarray([0, 0]), np.asarray([1, 1])),
+        (np.asarray([2, 0, 3]), np.asarray([1, 3, 0])),
     ]
     return [{"x": M(4, 4, 4), "key": key} for key in [*keys(), *repeated]]
 

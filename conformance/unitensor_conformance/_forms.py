@@ -88,7 +88,10 @@ MORE: dict[str, list[Arguments]] = {
     "flip": [{"x": M(5)}, {"x": M(2, 2, 3)}]
     + [{"x": M(2, 3, 2), "axis": axis} for axis in (None, 0, 1, -1, (0, 2), (-1, 0))]
     + [{"x": M(2, 3, 1, 2), "axis": (1, -1)}],
-    "full_like": [{"x": M(2, 0), "fill_value": 2}, {"x": M(3), "fill_value": 1, "dtype": ut.float32}],
+    "full_like": [{"x": M(2, 0), "fill_value": 2}, {"x": M(3), "fill_value": 1, "dtype": ut.float32}]
+    + [{"x": M(3, 1), "fill_value": v, "dtype": ut.complex128} for v in (True, -3, 0.1, ut.nan, 1 - 2j)]
+    + [{"x": M(), "fill_value": v, "dtype": ut.float32} for v in (1000, 0.1, -ut.inf)]
+    + [{"x": M(1, 2, 2), "fill_value": 99, "dtype": ut.int8}, {"x": M(4), "fill_value": True}],
     "ones_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
     "zeros_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
     "empty_like": [{"x": M(2, 0)}, {"x": M(3), "dtype": ut.int16}, {"x": M()}],
@@ -164,6 +167,9 @@ MORE: dict[str, list[Arguments]] = {
     "searchsorted": [
         {"x1": Array((7,), then=np.sort), "x2": M(9), "side": "right"},
         {"x1": Array((0,)), "x2": M(2)},
+        {"x1": Array((5,), then=np.sort), "x2": M()},
+        {"x1": Array((5,), then=np.sort), "x2": 2, "side": "right"},
+        {"x1": Array((5,), then=np.sort), "x2": M(2, 0, 3)},
         {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0])},
         {"x1": np.asarray([3, 1, 2, 2]), "x2": M(6), "sorter": np.asarray([1, 2, 3, 0]), "side": "right"},
     ],
