@@ -31,40 +31,43 @@ general = getattr(np.linalg.solve, "_implementation", np.linalg.solve)
 
 
 @cache
-def _trsm(dtype: Any) -> Callable[..., Any] | None:
-    """BLAS's triangular solver for a dtype, in the build with integers of 64 bits."""
+def _solvers(dtype: Any) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """BLAS's solvers of triangular systems, for a matrix and for a vector, in the build with 64-bit integers."""
     letter = _LETTERS.get(dtype)
-    if letter is None:
-        return None
     try:
         library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
+        trsm, trsv = (getattr(library, f"scipy_cblas_{letter}{name}64_") for name in ("trsm", "trsv"))
     except (AttributeError, OSError):
         return None
-    f = getattr(library, f"scipy_cblas_{letter}trsm64_", None)
-    if f is None:
-        return None
-    scalar = {"s": ctypes.c_float, "d": ctypes.c_double}.get(letter, ctypes.c_void_p)
-    options, size, array = [ctypes.c_int] * 5, ctypes.c_int64, ctypes.c_void_p
-    f.argtypes = [*options, size, size, scalar, array, size, array, size]
-    f.restype = None
+    option, size, array = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+    scalar: Any = {"s": ctypes.c_float, "d": ctypes.c_double}.get(str(letter))
+    trsm.argtypes = [option] * 5 + [size, size, scalar or array, array, size, array, size]
+    trsv.argtypes = [option] * 4 + [size, array, size, array, size]
+    trsm.restype = trsv.restype = None
     one = np.ones((), dtype)
-    factor = 1.0 if letter in "sd" else one.__array_interface__["data"][0]
+    factor = 1.0 if scalar else _address(one)
 
-    def solve(layout: int, half: int, turn: int, x: Any, leading: int, out: Any) -> None:
-        rows, columns = out.shape if out.ndim == 2 else (out.size, 1)
+    def of_matrix(layout: int, half: int, turn: int, x: Any, leading: int, out: Any) -> None:
+        rows, columns = out.shape
         steps = columns if layout == ROWS else rows
-        where = out.__array_interface__["data"][0]
-        start = x.__array_interface__["data"][0]
-        f(layout, LEFT, half, turn, NOT_UNIT, rows, columns, factor, start, leading, where, steps)
+        x, out = _address(x), _address(out)
+        trsm(layout, LEFT, half, turn, NOT_UNIT, rows, columns, factor, x, leading, out, steps)
 
-    solve.one = one  # type: ignore[attr-defined]  # kept alive, for its address is
-    return solve
+    def of_vector(layout: int, half: int, turn: int, x: Any, leading: int, out: Any) -> None:
+        trsv(layout, half, turn, NOT_UNIT, out.size, _address(x), leading, _address(out), 1)
+
+    of_matrix.one = one  # type: ignore[attr-defined]  # kept alive, for its address is
+    return of_matrix, of_vector
+
+
+def _address(a: Any) -> int:
+    return a.__array_interface__["data"][0]  # type: ignore[no-any-return]  # NumPy's arrays are untyped here
 
 
 def triangular(x1: Any, x2: Any, lower: bool) -> Any:
     """The solution of x1 @ y = x2 in x2's order of memory, for a matrix x1; None if BLAS cannot be asked."""
-    solve = _trsm(x1.dtype)
-    if solve is None or x1.ndim != 2 or x2.ndim > 2 or x2.dtype != x1.dtype or not x1.size or not x2.size:
+    solvers = _solvers(x1.dtype)
+    if solvers is None or x1.ndim != 2 or x2.ndim > 2 or x2.dtype != x1.dtype or not x1.size or not x2.size:
         return None
     n, width = x1.shape[0], x1.itemsize
     if x1.shape[1] != n or x2.shape[:1] != (n,):
@@ -80,7 +83,7 @@ def triangular(x1: Any, x2: Any, lower: bool) -> Any:
     # Seen in the other order, a matrix is its transpose.
     half = LOWER if lower == same else UPPER
     leading = (across if by_rows else along) // width
-    solve(layout, half, AS_IT_IS if same else TRANSPOSED, x1, leading, out)
+    solvers[x2.size == n](layout, half, AS_IT_IS if same else TRANSPOSED, x1, leading, out)
     return out
 
 
@@ -119,7 +122,7 @@ class Linalg:
         if x1.ndim == 2 and x1.shape[0] >= LARGE and x1.dtype.kind == "f" and x1.dtype == x2.dtype:
             n = x1.shape[0]
             fits = x1.shape[1] == n and x2.ndim <= 2 and x2.shape[:1] == (n,) and x2.size
-            if fits and _trsm(x1.dtype) and (factor := definite_factor(x1)) is not None:
+            if fits and _solvers(x1.dtype) and (factor := definite_factor(x1)) is not None:
                 return by_factor(factor, x2), factor
         return general(x1, x2), None
 

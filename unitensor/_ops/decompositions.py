@@ -152,7 +152,7 @@ def _cholesky_pull(xp: Any, g: Any, lower: Any) -> Any:
         inner = xp.linalg.solve_triangular(adjoint(xp, lower), inner, lower=False)
         inner = _over_lower(xp, inner, lower)
         return hermitian(xp, inner)
-    m = n // 2
+    m = n // 16 * 8
     own1, below, own2 = _lower_blocks(xp, lower, m)
     g1, g_below, g2 = _lower_blocks(xp, g, m)
     last = _cholesky_pull(xp, g2, own2)
