@@ -14,7 +14,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ._backend import Backend
-from ._dtypes import DType, as_dtype, bool_, check_range, float64, promote, promote_scalar, to_floating
+from ._dtypes import (
+    DType,
+    as_dtype,
+    bool_,
+    check_range,
+    float64,
+    promote,
+    promote_scalar,
+    to_floating,
+    uint64,
+)
 from ._op import Op, namespaces, table
 
 SCALARS = frozenset({bool, int, float, complex})
@@ -202,6 +212,22 @@ def missing_from(backend: Backend, path: str) -> Callable[..., Any]:
     return missing
 
 
+#: Ops that NumPy computes exactly of any two integers.
+COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
+
+
+def compared(f: Callable[..., Any], x1: Any, x2: Any, met: tuple[Any, ...], xp: RawNamespace) -> Any:
+    """A comparison of two dtypes; of signed integers and uint64 not as float64, in which neighbours are equal."""
+    backend = xp.backend
+    given = [None if type(x) in SCALARS else backend.dtype_of(x) for x in (x1, x2)]
+    if uint64 not in given or not any(d is not None and d.kind == "i" for d in given):
+        return f(*met)
+    negative = xp.less(x2 if given[0] is uint64 else x1, 0)
+    raw = backend.dtype(uint64)
+    whole = [x if d is uint64 else xp.astype(x, raw) for x, d in zip((x1, x2), given)]
+    return xp.where(negative, f(*met), f(*whole))
+
+
 def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., Any]:
     """A function that casts what promotes together before it calls the engine's.
 
@@ -278,6 +304,7 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
         return backend.quick(made, unary) if pure else unary
     plainly_two = joined == made.positional == made.inputs and len(joined) == 2
     if plainly_two and not made.defaults and not made.options:
+        compares = made.name in COMPARISONS
 
         def binary(x1: Any, x2: Any, /) -> Any:
             # Most calls are of two arrays of one ordinary dtype, which this finds with one look at each.
@@ -287,7 +314,8 @@ def adapt(made: Op, f: Callable[..., Any], xp: RawNamespace) -> Callable[..., An
             except (AttributeError, KeyError):
                 pass
             if type(x1) in SCALARS or type(x2) in SCALARS or x1.dtype != x2.dtype or cast(x1) is not None:
-                return f(*xp.meet((x1, x2), made))
+                met = xp.meet((x1, x2), made)
+                return compared(f, x1, x2, met, xp) if compares else f(*met)
             return ordinary(x1, x2)
 
         return binary

@@ -14,7 +14,7 @@ from unitensor._op import Op
 
 from ._arguments import arguments, dtypes_for
 from ._calls import evaluate, reference
-from ._cases import cases, fill
+from ._cases import cases, fill, specials
 from ._checks import Run
 from ._compare import Failure, chapter_of, difference, signs_count, snippet, tolerance
 from ._crossings import crossings
@@ -208,6 +208,9 @@ def check_promotion(run: Run, made: Op) -> None:
         if made.sequence and form["arrays"][-1].shape[0] == 0:
             _meet(run, made, {"arrays": [given["arrays"][0], other["arrays"][-1]]})
         elif made.elementwise and len(names) > 1 and not made.module:
+            if tuple(names) == made.inputs:
+                every = dict(zip(names, (specials(made, a)[:, None], specials(made, b)), strict=True))
+                _meet(run, made, every)
             _meet(run, made, {**given, names[1]: other[names[1]].reshape(-1)[:1].reshape(())})
             _meet(
                 run, made, {**given, names[1]: np.empty((0, 1), b), names[0]: given[names[0]].reshape(-1)[:1]}
