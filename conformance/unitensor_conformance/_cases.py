@@ -83,7 +83,7 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
     found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
     for i, form in enumerate(found):
         for j, dtype in enumerate(dtypes):
-            if i >= 2 and dtype not in USUAL and not thorough and (i + j) % 5:
+            if i >= 2 and dtype not in USUAL and not thorough and (i + j) % 3:
                 continue
             if made.name == "astype" and np.dtype(dtype).kind == "c" and form["dtype"].kind != "c":
                 continue  # the standard leaves the truth of complex numbers open, and asks for no other cast
@@ -93,7 +93,7 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
             if i == 0 and dtype in USUAL:
                 yield from (laid_out(usual, how) for how in LAYOUTS)
             elif thorough or (i + j) % 2:
-                yield laid_out(usual, LAYOUTS[(i + j) % len(LAYOUTS)])
+                yield laid_out(usual, LAYOUTS[(i + j) // 2 % len(LAYOUTS)])
             into = getattr(form.get("dtype"), "kind", "f")
             if made.name != "astype" and into in "iu" and np.dtype(dtype).kind == "f":
                 continue  # the whole number that a sum takes a NaN for is nobody's
@@ -105,6 +105,8 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
                     )  # what a NaN decides hides the rest
             if np.dtype(dtype).kind in "iu" and (chapter_of(made) in WHOLE or made.path in WHOLE_TOO):
                 yield fill(made, form, dtype, seed, how="wide")
+            if i < 3 and dtype in USUAL and chapter_of(made) not in FINITE:
+                yield from _all_the_same(made, form, usual, dtype)
     for form in LARGE.get(made.path, []):
         for dtype in ("int64", "float32", "float64"):
             if dtype in dtypes:
@@ -114,11 +116,25 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
     numbers = [d for d in dtypes if d != "bool"] or dtypes
     for i, form in enumerate(combined(made)):
         for j in range(len(numbers) if thorough else min(2, len(numbers))):
-            dtype, layout = (
-                numbers[(i + 5 * j) % len(numbers)],
-                ("plain", *LAYOUTS)[(i + j) % (len(LAYOUTS) + 1)],
-            )
-            yield laid_out(fill(made, form, dtype, f"{made.path}{i}", how="each"), layout)
+            given = fill(made, form, numbers[(i + 5 * j) % len(numbers)], f"{made.path}{i}", how="each")
+            yield laid_out(given, ("plain", *LAYOUTS)[(i + j) % (len(LAYOUTS) + 1)])
+
+
+def _all_the_same(made: Op, form: Arguments, usual: Arguments, dtype: str) -> Iterator[Arguments]:
+    """One value everywhere: what begins with another one, or counts on a difference, shows."""
+    kind = np.dtype(dtype).kind
+    if kind in "iu":
+        info = np.iinfo(dtype)
+        values: list[Any] = [0, 1] if made.name in SMALL else [0, info.min, info.max]
+    else:
+        values = (
+            [True, False] if kind == "b" else [0.0, -1.5] if kind == "c" else [-np.inf, np.inf, np.nan, -0.0]
+        )
+    for value in values:
+        given = {k: np.full_like(v, value) if isinstance(form[k], Array) else v for k, v in usual.items()}
+        yield given | {
+            k: [np.full_like(a, value) for a in v] for k, v in usual.items() if isinstance(v, list)
+        }
 
 
 def _casts(made: Op, dtypes: list[str]) -> Iterator[Arguments]:

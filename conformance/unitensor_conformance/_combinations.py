@@ -14,8 +14,10 @@ from ._samples import Arguments, M
 
 #: The axes of three, counted from either side.
 AXES = (0, 1, 2, -1, -2, -3)
+#: Where an axis taken for another one makes no error of shape.
+CUBE = (3, 3, 3)
 #: Axes of length 1, and others beside them.
-THIN = [(s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1)) for a in range(-len(s), len(s))]
+THIN = [(s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1), CUBE) for a in range(-len(s), len(s))]
 
 
 def _subsets(n: int) -> list[tuple[int, ...]]:
@@ -62,7 +64,13 @@ def _taken() -> list[Arguments]:
 
 def _taken_along() -> list[Arguments]:
     """Indices whose other axes are as long as the array's, or one, or broadcast it."""
-    shapes = [((2, 3, 4), (2, 3, 2)), ((2, 3, 4), (1, 3, 5)), ((2, 1, 4), (2, 3, 3)), ((2, 3, 4), (1, 1, 0))]
+    shapes = [
+        ((2, 3, 4), (2, 3, 2)),
+        ((2, 3, 4), (1, 3, 5)),
+        ((2, 1, 4), (2, 3, 3)),
+        ((2, 3, 4), (1, 1, 0)),
+        (CUBE, CUBE),
+    ]
     return [
         {
             "x": M(*np.moveaxis(np.empty(x), -1, axis).shape),
@@ -72,7 +80,9 @@ def _taken_along() -> list[Arguments]:
         for axis in AXES
         for x, i in shapes
         for index in [
-            (np.arange(np.prod(i)).reshape(i) * 5 % 8 - 4).astype("int32" if axis == 1 else "int64")
+            (np.arange(np.prod(i)).reshape(i) * 5 % (2 * x[-1]) - x[-1]).astype(
+                "int32" if axis == 1 else "int64"
+            )
         ]
     ]
 
@@ -86,10 +96,11 @@ def _padded() -> list[Arguments]:
 
 
 def _joined() -> list[Arguments]:
-    shapes = ((2, 3, 4), (1, 3, 4), (0, 3, 4), (3, 3, 4))
+    shapes = ((2, 3, 4), (1, 3, 4), (3, 3, 4), (0, 3, 4))
     return [
-        {"arrays": [M(*np.moveaxis(np.empty(s), 0, axis).shape) for s in shapes], "axis": axis}
+        {"arrays": [M(*np.moveaxis(np.empty(s), 0, axis).shape) for s in shapes[:n]], "axis": axis}
         for axis in AXES
+        for n in (2, 3, 4)
     ] + [{"arrays": [M(0), M(3)]}, {"arrays": [M(0), M(0)]}, {"arrays": [M(3)]}, {"arrays": [M(2)] * 20}]
 
 
@@ -143,9 +154,11 @@ def keys(n: int = 150) -> list[Any]:
     rng = np.random.default_rng(3)
     whole = [MASK, MASK[0], MASK[:, 0, 0], ~MASK, (MASK[0], 1), (slice(1, 3), MASK[0]), (..., MASK[0])]
     some = _parts(2)
+    a, b, c = np.asarray([0, 2, 3]), np.asarray([-1, 1, -4]), np.asarray([1, 0, 2])
+    several = [(a, b), (a, b, c), (slice(None), a, b), (a, slice(None), b), (a, 1), (1, a), (a, b[:, None])]
     alone = [*some, np.asarray([3, 0, 1]), np.asarray([], np.int64), MASK & False, True, False, Ellipsis, ()]
     pairs = [key for p in some for key in ((..., p), (p, ...), (slice(None), p), (None, p))]
-    found: list[Any] = [*whole, *alone, *pairs]
+    found: list[Any] = [*whole, *several, *alone, *pairs]
     while len(found) < n:
         some = _parts(int(rng.integers(1, 4)))
         parts = [some[i] for i in rng.integers(0, len(some), rng.integers(1, 5))]

@@ -17,6 +17,8 @@ from ._samples import SPECIAL, Arguments, Array, forms, positive
 
 #: How many mixtures of two forms an op gets at each level.
 QUICK, FULL = 16, 320
+#: About how many elements arrays have that are to be large.
+MANY = 6000
 #: Small enough that a tolerance, a cut-off or an added number meant for numbers near 1 shows.
 TINY = 2.0**-30
 #: Chapters of functions that have no scale of their own.
@@ -58,7 +60,8 @@ def _grown(made: Op, found: list[Arguments], dtypes: list[str]) -> Iterator[Argu
             return [longer(v) for v in value]
         if not isinstance(value, Array) or not value.shape:
             return value
-        factor = (1, 150, 19, 5)[min(len(value.shape), 3)]
+        lengths = [n for n in value.shape if n > 1] or [1]
+        factor = max(1, round((MANY / np.prod(lengths)) ** (1 / len(lengths))))
         return value._replace(shape=tuple(n * factor if n > 1 else n for n in value.shape))
 
     for n, form in enumerate(found):
