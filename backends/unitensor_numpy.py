@@ -29,6 +29,9 @@ def bare(f: Any) -> Any:
 
 
 choose = bare(np.where)
+dot = bare(np.dot)
+#: The dtypes that BLAS multiplies.
+_BLAS = frozenset(np.dtype(c) for c in "fdFD")
 
 
 def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
@@ -71,6 +74,8 @@ class NumpyBackend(Linalg, Special, Backend):
 
     def version(self) -> str:
         return np.__version__
+
+    as_array: Any = staticmethod(np.asanyarray)
 
     def to_numpy(self, a: Any) -> Any:
         return a
@@ -130,7 +135,6 @@ class NumpyBackend(Linalg, Special, Backend):
     ones_like = staticmethod(bare(np.ones_like))
     empty_like = staticmethod(bare(np.empty_like))
     full_like = staticmethod(bare(np.full_like))
-    matmul = staticmethod(np.matmul)
     ceil = staticmethod(np.ceil)
     floor = staticmethod(np.floor)
     trunc = staticmethod(np.trunc)
@@ -176,6 +180,15 @@ class NumpyBackend(Linalg, Special, Backend):
 
     def reshape(self, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         return x.reshape(shape, copy=True) if copy else x.reshape(shape)
+
+    def matmul(self, x1: Any, x2: Any, /) -> Any:
+        """By `dot`, where the two are one: it takes half the time of `matmul` to start."""
+        if 0 < x1.ndim < 3 and 0 < x2.ndim < 3 and x1.dtype in _BLAS:
+            try:
+                return dot(x1, x2)
+            except ValueError:
+                pass  # shapes that do not match, of which matmul says more
+        return np.matmul(x1, x2)
 
     def zeros_like(self, x: Any, /, *, dtype: Any = None, device: Any = None) -> Any:
         return np.zeros(x.shape, x.dtype if dtype is None else dtype)
@@ -238,13 +251,16 @@ class NumpyBackend(Linalg, Special, Backend):
         """Ties are rare."""
         return choose(mask, x * x.dtype.type(0.5), x) if mask.any() else x
 
-    def sum(self, x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return np.add.reduce(x, axis=axis, dtype=dtype, out=..., keepdims=keepdims)
+    # No `*`, and few keywords handed on: they take a third of the time of a small sum.
+    def sum(self, x: Any, /, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        if keepdims:
+            return add_up(x, axis, dtype, out=..., keepdims=True)
+        return add_up(x, axis, dtype, out=...)
 
     def prod(self, x: Any, /, *, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         return np.multiply.reduce(x, axis=axis, dtype=dtype, out=..., keepdims=keepdims)
 
-    def mean(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
+    def mean(self, x: Any, /, axis: Any = None, keepdims: bool = False) -> Any:
         if axis is not None and not x.ndim:
             return np.asarray(
                 np.mean(x, axis=axis, keepdims=keepdims)
@@ -255,7 +271,7 @@ class NumpyBackend(Linalg, Special, Backend):
         elif x.dtype.itemsize == 2:
             return np.mean(x, axis=axis, keepdims=keepdims)  # summed in float32
         else:
-            total = add_up(x, axis=axis, keepdims=keepdims)
+            total = add_up(x, axis, keepdims=True) if keepdims else add_up(x, axis)
         return total / (x.size // (total.size or 1))
 
     def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:

@@ -90,6 +90,10 @@ class Backend:
         """Whether an object is one of this engine's arrays."""
         return isinstance(obj, self.array_types)
 
+    def as_array(self, value: Any) -> Any:
+        """A scalar that an engine's function gave as an array; arrays of all its types pass."""
+        return value if isinstance(value, self.array_types) else self.namespace.asarray(value)
+
     def to_numpy(self, a: Any) -> Any:
         """A NumPy array of the values, without a copy where memory allows."""
         import numpy as np
@@ -127,6 +131,10 @@ class Backend:
 
     def quick(self, made: Op, f: Callable[..., Any]) -> Callable[..., Any]:
         """An op's function in the form that is fastest to call; f asks arrays for dtypes and shapes alone."""
+        return f
+
+    def installed(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """A function over this engine's arrays as rules and wrappers get it, mended or composed where it is."""
         return f
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:

@@ -49,6 +49,7 @@ class RawNamespace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.array = backend.array_types[0]
+        self.as_array = backend.as_array
         # Whether arrays are indexed by themselves, and one that nobody else holds may just be written to.
         self.direct = (
             backend.counts_holders
@@ -81,6 +82,7 @@ class RawNamespace:
             function = adapt(made, function, self)
         if made.prepare is not None:
             function = functools.partial(made.prepare, self, function)
+        function = self.backend.installed(function)
         homes = [getattr(self, made.module)] if made.module else [self, self.module]
         for home in homes:
             setattr(home, made.name, function)
@@ -104,12 +106,6 @@ class RawNamespace:
         return isdtype(dtype, kind)
 
     # What wrappers ask for besides functions ------------------------------------------------
-
-    def as_array(self, value: Any) -> Any:
-        """An engine scalar as an array; other array types of the engine pass."""
-        if isinstance(value, self.backend.array_types):
-            return value
-        return self.asarray(value)
 
     def raw_dtype(self, dtype: Any) -> Any:
         """The engine's dtype object."""

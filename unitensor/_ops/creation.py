@@ -337,8 +337,8 @@ def asarray(
     if type(obj) is ndarray and dtype is None and device is None and copy is None and obj.dtype in NATIVE:
         backend = current_backend()
         out: Tensor = new_tensor()
-        out._data = backend.from_numpy(obj)
-        out._xp = backend._raw or backend.namespace
+        out._xp = xp = backend._raw or backend.namespace
+        out._data = obj if xp.array is ndarray else backend.from_numpy(obj)
         out._node = None
         return out
     if isinstance(obj, scope["Tensor"]):
