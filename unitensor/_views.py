@@ -73,12 +73,7 @@ def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | No
     """Note that `out`, which an op made of `x`, is a view of it, if the op's rule says so."""
     xp = x._xp
     name = "" if op is None else op.name
-    if (
-        name == "reshape"
-        and xp.direct
-        and (out._data.base is x._data or out._data.base is x._data.base)
-        and base_of(x) is None
-    ):
+    if name == "reshape" and xp.array is np.ndarray and out._data.base is x._data and base_of(x) is None:
         shared = True  # the usual case: NumPy gave a view
     elif name not in _SOMETIMES:
         shared = xp.direct or xp.backend.shares_memory(name, options, x._data, out._data)
