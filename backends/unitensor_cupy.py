@@ -10,7 +10,6 @@ from typing import Any
 
 import cupy as cp
 import numpy as np
-from unitensor_cupy_special import Special
 
 from unitensor import Backend, BackendError
 
@@ -34,8 +33,11 @@ DEVICES = _count_devices()
 
 import array_api_compat.cupy as compat  # noqa: E402 -- only where there is a GPU
 import cupyx  # noqa: E402 -- likewise
+from unitensor_cupy_elementwise import Elementwise, joined  # noqa: E402 -- likewise
+from unitensor_cupy_linalg import Linalg  # noqa: E402 -- likewise
+from unitensor_cupy_special import Special  # noqa: E402 -- likewise
 
-ATOMIC = ("float16", "float32", "float64", "complex64", "complex128", "int32", "uint32", "uint64")
+ATOMIC = ("float16", "float32", "float64", "int32", "uint32", "uint64")
 
 
 def _created(name: str) -> Callable[..., Any]:
@@ -52,36 +54,15 @@ def _created_like(name: str) -> Callable[..., Any]:
     """The same for functions that follow another array, and its device unless told."""
 
     def create(self: CupyBackend, x: Any, /, *args: Any, device: int | None = None, **options: Any) -> Any:
-        with cp.cuda.Device(x.device.id if device is None else device):
+        with _device_of(x) if device is None else cp.cuda.Device(device):
             return getattr(cp, name)(x, *args, **options)
 
     return create
 
 
-def _checked_linalg(name: str) -> Callable[..., Any]:
-    """A function of linalg that raises where the matrix is singular, as NumPy's do."""
-
-    def call(self: CupyBackend, *args: Any, **options: Any) -> Any:
-        with cupyx.errstate(linalg="raise"):
-            return getattr(compat.linalg, name)(*args, **options)
-
-    return call
-
-
-def _by_numpy(name: str) -> Callable[..., Any]:
-    """A function of complex special cases or of the host alone: computed there, by the NumPy plugin."""
-
-    def call(self: CupyBackend, x: Any, /) -> Any:
-        from unitensor import load_backend
-
-        xp = load_backend("numpy").namespace
-        *path, last = name.split(".")
-        result = getattr(xp.linalg if path else xp, last)(x.get())
-        if isinstance(result, tuple):
-            return tuple(self.from_numpy(np.asarray(r), x.device.id) for r in result)
-        return self.from_numpy(np.asarray(result), x.device.id)
-
-    return call
+def _device_of(a: Any) -> Any:
+    """The context in which CuPy computes where an array lies; without it, on the current device."""
+    return cp.cuda.Device(a.data.device_id)
 
 
 def _refuse_outside(x: Any, key: Any) -> Any:
@@ -89,37 +70,54 @@ def _refuse_outside(x: Any, key: Any) -> Any:
     parts = key if type(key) is tuple else (key,)
     if not any(isinstance(part, cp.ndarray) for part in parts):
         return key
-    used = sum(
-        1 if not _is_mask(part) else part.ndim for part in parts if part is not None and part is not ...
-    )
-    axis = 0
+    axis, used = 0, sum(map(_axes, parts))
     for part in parts:
-        if part is None:
-            continue
-        if part is ...:
-            axis += x.ndim - used
-        elif _is_mask(part):
-            if x.shape[axis : axis + part.ndim] != part.shape:
-                raise IndexError(
-                    f"boolean index of shape {part.shape} for axes from {axis} of shape {x.shape}"
-                )
-            axis += part.ndim
-        else:
-            if isinstance(part, cp.ndarray) and part.size and axis < x.ndim:
-                n = x.shape[axis]
-                low, high = int(part.min()), int(part.max())
-                if low < -n or high >= n:
-                    bad = low if low < -n else high
-                    raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
-            axis += 1
+        count = x.ndim - used if part is ... else _axes(part)
+        if _is_mask(part) and x.shape[axis : axis + count] != part.shape:
+            raise IndexError(f"boolean index of shape {part.shape} for axes from {axis} of shape {x.shape}")
+        if isinstance(part, cp.ndarray) and not _is_mask(part) and axis < x.ndim:
+            _refuse_indices(part, x.shape[axis], axis)
+        axis += count
     return key
+
+
+def _axes(part: Any) -> int:
+    """How many axes a part of a key stands for, except for `...`."""
+    if part is None or part is ... or type(part) is bool:
+        return 0
+    return int(part.ndim) if _is_mask(part) else 1
+
+
+def _refuse_indices(indices: Any, n: int, axis: int) -> None:
+    """An error if an index points outside an axis."""
+    if not indices.size:
+        return
+    low, high = int(indices.min()), int(indices.max())
+    if low < -n or high >= n:
+        bad = low if low < -n else high
+        raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
 
 
 def _is_mask(part: Any) -> bool:
     return isinstance(part, cp.ndarray) and part.dtype == bool
 
 
-class CupyBackend(Special, Backend):
+def _first_of(name: str) -> Callable[..., Any]:
+    f, of_truth = getattr(cp, name), cp.argmax
+
+    def call(self: CupyBackend, x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Any:
+        """Mended: of several NaNs CuPy finds any."""
+        found = f(x, axis=axis, keepdims=keepdims)
+        if x.dtype.kind != "f":
+            return found
+        unknown = cp.isnan(x)
+        some = cp.any(unknown, axis=axis, keepdims=keepdims)
+        return cp.where(some, of_truth(unknown, axis=axis, keepdims=keepdims), found)
+
+    return call
+
+
+class CupyBackend(Special, Linalg, Elementwise, Backend):
     """CuPy's functions; what promotes is cast by the front end, since CuPy 13 has NumPy 1's rules."""
 
     name = "cupy"
@@ -129,6 +127,21 @@ class CupyBackend(Special, Backend):
 
     def version(self) -> str:
         return str(cp.__version__)
+
+    def installed(self, f: Callable[..., Any]) -> Callable[..., Any]:
+        """Where there are several GPUs, run on that of the first array, for CuPy makes results on the current one."""
+        if DEVICES == 1:
+            return f
+
+        def placed(*args: Any, **options: Any) -> Any:
+            for first in args:
+                a = first[0] if isinstance(first, (list, tuple)) and first else first
+                if isinstance(a, cp.ndarray):
+                    with _device_of(a):
+                        return f(*args, **options)
+            return f(*args, **options)
+
+        return placed
 
     # Moving in and out ---------------------------------------------------------------------------
 
@@ -147,30 +160,39 @@ class CupyBackend(Special, Backend):
         moved = made if device is None else self.to_device(made, device)
         if copy is False and moved is not made:
             raise BufferError("copy=False, but the memory is on another device")
-        return moved.copy() if copy and moved is made and on_gpu else moved
+        return self.copied(moved) if copy and moved is made and on_gpu else moved
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:
-        # CuPy 13 knows stream alone; the standard lets it give an older version than asked for.
+        # CuPy copies to the host alone; the standard lets it give an older version than asked for.
         wanted, copy, stream = options.get("dl_device"), options.get("copy"), options.get("stream")
         if wanted is not None and (int(wanted[0]), int(wanted[1])) != (2, a.device.id):
             if copy is False or int(wanted[0]) != 1:
                 raise BufferError(f"memory of GPU {a.device.id} must be copied to DLPack device {wanted}")
             return a.get().__dlpack__(max_version=options.get("max_version"))
-        a = a.copy() if copy else a
-        return a.__dlpack__() if stream is None else a.__dlpack__(stream=stream)
+        a = self.copied(a) if copy else a
+        with _device_of(a):
+            return a.__dlpack__() if stream is None else a.__dlpack__(stream=stream)
+
+    def copied(self, a: Any) -> Any:
+        """A copy on the same device, in C's order, which alone CuPy can move to another device."""
+        with _device_of(a):
+            return a.copy()
 
     def to_device(self, a: Any, device: int) -> Any:
         if a.device.id == device:
             return a
+        a = a if a.flags.c_contiguous else self.copied(a)
+        self.synchronize(a)  # the copy waits for the other device's stream alone
         with cp.cuda.Device(device):
             return cp.array(a, copy=True)
 
     def synchronize(self, a: Any) -> None:
-        with cp.cuda.Device(a.device.id):
+        with _device_of(a):
             cp.cuda.get_current_stream().synchronize()
 
     def raw_devices(self) -> list[int]:
-        return list(range(DEVICES))
+        current = cp.cuda.Device().id
+        return sorted(range(DEVICES), key=lambda device: device != current)
 
     def raw_device_of(self, a: Any) -> int:
         return int(a.device.id)
@@ -184,9 +206,21 @@ class CupyBackend(Special, Backend):
     def storage(self, a: Any) -> int:
         while isinstance(a.base, cp.ndarray):
             a = a.base
-        return int(a.data.mem.ptr)
+        return int(a.data.mem.ptr) or id(a)  # an array without elements has no memory
 
-    asarray = _created("asarray")
+    def join_complex(self, real: Any, imag: Any) -> Any:
+        with _device_of(real):
+            return joined(real, imag, np.result_type(real.dtype, np.complex64))
+
+    def asarray(
+        self, obj: Any, /, *, dtype: Any = None, device: int | None = None, copy: bool | None = None
+    ) -> Any:
+        """An array stays where it lies: CuPy's own moves to the current device."""
+        if device is None and isinstance(obj, cp.ndarray):
+            device = obj.device.id
+        with cp.cuda.Device(device):
+            return compat.asarray(obj, dtype=dtype, copy=copy)
+
     zeros = _created("zeros")
     ones = _created("ones")
     empty = _created("empty")
@@ -204,108 +238,76 @@ class CupyBackend(Special, Backend):
         if x.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
             raise TypeError("a complex array does not become real by a cast; use ut.real(x)")
         moved = x if device is None else self.to_device(x, device)
-        if x.dtype.kind == "f" and np.dtype(dtype).kind in "iu":
-            return _saturated(moved, dtype)
-        return moved.astype(dtype, copy=copy)
+        with _device_of(moved):
+            if x.dtype.kind == "f" and np.dtype(dtype).kind in "iu":
+                return _saturated(moved, dtype)
+            return moved.astype(dtype, copy=copy and moved is x)
 
     # Reading and writing ---------------------------------------------------------------------------
 
     def getitem(self, x: Any, key: Any) -> Any:
         return x[_refuse_outside(x, key)]
 
+    def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
+        """Mended: an index outside wraps around in CuPy."""
+        _refuse_indices(indices, x.size if axis is None else x.shape[axis], axis or 0)
+        return cp.take(x, indices, axis=axis)
+
+    def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:
+        """Mended: an index outside wraps around in CuPy."""
+        _refuse_indices(indices, x.shape[axis], axis)
+        return cp.take_along_axis(x, indices, axis=axis)
+
     def assign(self, a: Any, key: Any, value: Any) -> Any:
-        parts = _refuse_outside(a, key)
-        parts = parts if type(parts) is tuple else (parts,)
-        if not any(isinstance(part, cp.ndarray) and not _is_mask(part) for part in parts):
-            a[parts] = value
+        with _device_of(a):
+            parts = _refuse_outside(a, key)
+            parts = parts if type(parts) is tuple else (parts,)
+            if not any(isinstance(part, cp.ndarray) and not _is_mask(part) for part in parts):
+                a[parts] = value
+                return a
+            # Of several values for one element NumPy keeps the last, CuPy any.
+            places = cp.arange(a.size).reshape(a.shape)[parts]
+            values = cp.broadcast_to(cp.asarray(value), places.shape).reshape(-1)[::-1]
+            where, first = cp.unique(places.reshape(-1)[::-1], return_index=True)
+            a[cp.unravel_index(where, a.shape)] = values[first]
             return a
-        # Of several values for one element NumPy keeps the last, CuPy any.
-        places = cp.arange(a.size).reshape(a.shape)[parts]
-        values = cp.broadcast_to(value, places.shape).reshape(-1)[::-1]
-        where, first = cp.unique(places.reshape(-1)[::-1], return_index=True)
-        a[cp.unravel_index(where, a.shape)] = values[first]
-        return a
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
-        key = _refuse_outside(a, key)
-        if a.dtype.name in ATOMIC:
-            cupyx.scatter_add(a, key, value)
-            return a
-        # The GPU adds in a few dtypes only; sums of whole numbers agree modulo 2**64.
-        total = a.astype(cp.uint64)
-        cupyx.scatter_add(total, key, value.astype(cp.uint64))
-        return (total != 0) if a.dtype == bool else total.astype(a.dtype)
+        with _device_of(a):
+            key = _refuse_outside(a, key)
+            if a.dtype.name in ATOMIC:
+                cupyx.scatter_add(a, key, value)
+                return a
+            # The GPU adds in a few dtypes only.
+            if a.dtype.kind == "c":
+                cupyx.scatter_add(a.real, key, value.real)
+                cupyx.scatter_add(a.imag, key, value.imag)
+                return a
+            # Sums of whole numbers agree modulo 2**64.
+            total = a.astype(cp.uint64)
+            cupyx.scatter_add(total, key, value.astype(cp.uint64))
+            return (total != 0) if a.dtype == bool else total.astype(a.dtype)
 
-    # Element-wise functions --------------------------------------------------------------------------
+    # Statistics, sorting, repeating ------------------------------------------------------------------
 
-    def floor_divide(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: CuPy's special cases are not the standard's, and integers by 0 are undefined."""
-        return _divmod(x1, x2)[0]
+    argmax = _first_of("argmax")
+    argmin = _first_of("argmin")
 
-    def remainder(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: CuPy's special cases are not the standard's, and integers by 0 are undefined."""
-        return _divmod(x1, x2)[1]
+    def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+        """Mended: CuPy 13 divides by the size of the axis."""
+        return compat.sort(x, axis=axis, descending=descending) if x.size else x.copy()
 
-    def pow(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: CuPy takes negative powers of integers."""
-        if x2.dtype.kind == "i" and bool((x2 < 0).any()):
-            raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
-        return cp.power(x1, x2)
-
-    def bitwise_left_shift(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: shifts by the width or more are undefined on the GPU."""
-        width = x1.dtype.itemsize * 8
-        fits = (x2 >= 0) & (x2 < width)
-        return cp.where(fits, cp.left_shift(x1, cp.where(fits, x2, 0)), 0).astype(x1.dtype)
-
-    def bitwise_right_shift(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: shifts by the width or more are undefined on the GPU."""
-        width = x1.dtype.itemsize * 8
-        far = cp.where((x2 >= 0) & (x2 < width), x2, width - 1)
-        shifted = cp.right_shift(x1, far.astype(x1.dtype))
-        return shifted if x1.dtype.kind == "i" else cp.where(x2 < width, shifted, 0).astype(x1.dtype)
-
-    def sign(self, x: Any, /) -> Any:
-        """Mended: CuPy's sign of a complex number is that of its real part."""
-        if x.dtype.kind != "c":
-            return cp.sign(x)
-        size = cp.abs(x)
-        return cp.where(size == 0, 0, x / cp.where(size == 0, 1, size)).astype(x.dtype)
-
-    def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
-        """Mended: where the bounds cross the upper one wins, as in NumPy."""
-        x = x.copy() if min is None else cp.maximum(x, min)
-        return x if max is None else cp.minimum(x, max)
-
-    # Linear algebra -------------------------------------------------------------------------------------
-
-    linalg_cholesky = _checked_linalg("cholesky")
-    linalg_inv = _checked_linalg("inv")
-    linalg_solve = _checked_linalg("solve")
-    linalg_matrix_power = _checked_linalg("matrix_power")
-    # CuPy 13 has none, and both need eigenvalues of general matrices, which the GPU finds slowly.
-    linalg_eig = _by_numpy("linalg.eig")
-    linalg_eigvals = _by_numpy("linalg.eigvals")
-
-
-def _divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """Quotient and remainder: 0 of integers by 0, the standard's special cases of floats."""
-    if x1.dtype.kind not in "f":
-        zero = x2 == 0
-        safe = cp.where(zero, 1, x2).astype(x2.dtype)
-        quotient = cp.where(zero, 0, cp.floor_divide(x1, safe)).astype(x1.dtype)
-        return quotient, cp.where(zero, 0, cp.remainder(x1, safe)).astype(x1.dtype)
-    rest = cp.fmod(x1, x2)
-    quotient = (x1 - rest) / x2
-    off = (rest != 0) & ((x2 < 0) != (rest < 0))
-    rest = cp.where(off, rest + x2, cp.where(rest == 0, cp.copysign(cp.zeros_like(rest), x2), rest))
-    quotient = cp.where(off, quotient - 1, quotient)
-    whole = cp.floor(quotient)
-    whole = cp.where(quotient - whole > 0.5, whole + 1, whole)
-    exact = x1 / x2
-    whole = cp.where(quotient == 0, cp.copysign(cp.zeros_like(exact), exact), whole)
-    special = cp.isinf(x1) | cp.isinf(x2) | (x2 == 0)
-    return cp.where(special, exact, whole).astype(x1.dtype), rest.astype(x1.dtype)
+    def repeat(self, x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
+        """Mended: CuPy 13 takes no array of numbers."""
+        if not isinstance(repeats, cp.ndarray):
+            return cp.repeat(x, repeats, axis=axis)
+        if axis is None:
+            x, axis = x.reshape(-1), 0
+        if repeats.size and bool((repeats < 0).any()):
+            raise ValueError("repeats may not contain negative values")
+        ends = cp.cumsum(cp.broadcast_to(repeats, (x.shape[axis],)), dtype=cp.int64)
+        total = int(ends[-1]) if ends.size else 0
+        return cp.take(x, cp.searchsorted(ends, cp.arange(total), side="right"), axis=axis)
 
 
 def _saturated(x: Any, dtype: Any) -> Any:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from unitensor._op import table
+from unitensor._ops.special_common import host
 
 
 @functools.cache
@@ -20,16 +21,24 @@ def _found(name: str) -> Any:
 
 
 def _kernel(name: str) -> Callable[..., Any]:
-    """A function of cupyx.scipy.special: integers in float64, half precision by way of float32."""
+    """A function of cupyx.scipy.special in the dtype of its arrays, where that is one; half precision by float32."""
 
     def call(self: Any, *args: Any) -> Any:
-        f = _found(name)
-        if all(getattr(a, "dtype", None) in ("float64", "float32") for a in args):
-            return f(*args)
         arrays = self.namespace.meet(args, table[f"special.{name}"])
-        if arrays[0].dtype.itemsize != 2:
-            return f(*arrays)
-        return f(*(a.astype("float32") for a in arrays)).astype(arrays[0].dtype)
+        dtype = arrays[0].dtype
+        if dtype.itemsize == 2:
+            arrays = tuple(a.astype("float32") for a in arrays)
+        return _found(name)(*arrays).astype(dtype, copy=False)  # yn gives float64 alone
+
+    return call
+
+
+def _of_reals(name: str) -> Callable[..., Any]:
+    """The same; complex numbers go to SciPy."""
+    real, elsewhere = _kernel(name), host(name)
+
+    def call(self: Any, x: Any) -> Any:
+        return elsewhere(self.namespace, x) if x.dtype.kind == "c" else real(self, x)
 
     return call
 
@@ -90,10 +99,10 @@ class Special:
     special_betainc = _kernel("betainc")
     special_betaincinv = _kernel("betaincinv")
     special_rgamma = _kernel("rgamma")
-    special_digamma = _kernel("digamma")
+    special_digamma = _of_reals("digamma")
     special_poch = _kernel("poch")
-    special_erf = _kernel("erf")
-    special_erfc = _kernel("erfc")
+    special_erf = _of_reals("erf")
+    special_erfc = _of_reals("erfc")
     special_erfcx = _kernel("erfcx")
     special_erfinv = _kernel("erfinv")
     special_erfcinv = _kernel("erfcinv")

@@ -72,7 +72,7 @@ def getitem(x: Tensor, key: Any) -> Tensor:
 
 
 def _scatter_add(xp: Any, x: Any, key: Any, shape: Any) -> Any:
-    zeros = xp.backend.xp.zeros(shape, dtype=x.dtype, device=xp.backend.raw_device_of(x))
+    zeros = xp.zeros(shape, dtype=x.dtype, device=xp.backend.raw_device_of(x))
     return xp.backend.scatter_add(zeros, key, x)
 
 
@@ -89,7 +89,7 @@ def scatter_add(x: Tensor, key: Any, shape: tuple[int, ...]) -> Tensor:
 
 def _repeat_index(xp: Any, repeats: Any, n: int) -> Any:
     device = xp.backend.raw_device_of(repeats)
-    owners = xp.backend.xp.arange(n, device=device)
+    owners = xp.arange(n, device=device)
     return xp.repeat(owners, xp.broadcast_to(repeats, (n,)))
 
 
@@ -156,7 +156,7 @@ def _along_axis_key(xp: Any, indices: Any, shape: Any, axis: Any) -> Any:
         if i == axis:
             key.append(indices)
             continue
-        index = xp.backend.xp.arange(n, dtype=indices.dtype, device=xp.backend.raw_device_of(indices))
+        index = xp.arange(n, dtype=indices.dtype, device=xp.backend.raw_device_of(indices))
         key.append(xp.reshape(index, (1,) * i + (n,) + (1,) * (len(shape) - i - 1)))
     return tuple(key)
 
