@@ -15,7 +15,7 @@ import numpy as np
 import unitensor as ut
 from unitensor._op import Op
 
-from ._combinations import combined
+from ._combinations import CUBE, SQUARE, combined
 from ._compare import chapter_of
 from ._forms import LARGE, MORE, reductions
 from ._layouts import LAYOUTS, laid_out
@@ -117,6 +117,8 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
     for i, form in enumerate(combined(made)):
         for j in range(len(numbers) if thorough else min(2, len(numbers))):
             given = fill(made, form, numbers[(i + 5 * j) % len(numbers)], f"{made.path}{i}", how="each")
+            if j == 0 and getattr(form.get("x"), "shape", None) in (SQUARE, CUBE):
+                yield from (laid_out(given, how) for how in LAYOUTS)
             yield laid_out(given, ("plain", *LAYOUTS)[(i + j) % (len(LAYOUTS) + 1)])
 
 

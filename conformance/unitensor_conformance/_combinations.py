@@ -15,9 +15,11 @@ from ._samples import Arguments, M
 #: The axes of three, counted from either side.
 AXES = (0, 1, 2, -1, -2, -3)
 #: Where an axis taken for another one makes no error of shape.
-CUBE = (3, 3, 3)
-#: Axes of length 1, and others beside them.
-THIN = [(s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1), CUBE) for a in range(-len(s), len(s))]
+SQUARE, CUBE = (3, 3), (3, 3, 3)
+#: Axes of length 1, and others beside them; and axes of equal length.
+ODD = [
+    (s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1), SQUARE, CUBE) for a in range(-len(s), len(s))
+]
 
 
 def _subsets(n: int) -> list[tuple[int, ...]]:
@@ -29,8 +31,8 @@ def _subsets(n: int) -> list[tuple[int, ...]]:
 def _reduced() -> list[Arguments]:
     every: list[Any] = [None, *AXES, *_subsets(3)]
     found = [{"x": M(2, 3, 4), "axis": axis, "keepdims": k} for axis in every for k in (False, True)]
-    thin = [{"x": M(*s), "axis": a, "keepdims": k} for s, a in THIN for k in (False, True)]
-    return [*found, *thin]
+    odd = [{"x": M(*s), "axis": a, "keepdims": k} for s, a in ODD for k in (False, True)]
+    return [*found, *odd]
 
 
 def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:
@@ -38,7 +40,7 @@ def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:
         {"x": M(2, 3, 4), "axis": axis, **dict(zip(options, values))}
         for axis in AXES
         for values in itertools.product(*options.values())
-    ] + [{"x": M(*s), "axis": a, **{k: v[0] for k, v in options.items()}} for s, a in THIN]
+    ] + [{"x": M(*s), "axis": a, **{k: v[0] for k, v in options.items()}} for s, a in ODD]
 
 
 def _moved() -> list[Arguments]:
