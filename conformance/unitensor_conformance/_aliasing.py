@@ -19,9 +19,10 @@ from unitensor._views import base_of
 from ._calls import HOST_KEYS, held_on, is_tensor
 from ._cases import fill
 from ._checks import Run
-from ._compare import Failure, difference, results, snippet, tolerance
+from ._compare import Failure, difference, results, tolerance
 from ._properties import DETERMINED
 from ._samples import Arguments, call, forms, samples
+from ._snippets import snippet, written_snippet
 from ._values import same_kind
 
 # Aliasing -----------------------------------------------------------------------------------------
@@ -38,7 +39,7 @@ def check_aliasing(run: Run, made: Op) -> None:
         _in_memory(run, made, given)
         expected, got = (_written(b, made, given) for b in ("numpy", run.backend))
         run.refused(got)
-        text = snippet(made, given, run.backend) + "\n# then out[...] = 1, and then x[...] = 0 on Tensors"
+        text = written_snippet(made, given, run.backend)
         if isinstance(expected, Exception) or isinstance(got, Exception):
             if not (
                 isinstance(expected, Exception) and isinstance(got, Exception) and same_kind(expected, got)

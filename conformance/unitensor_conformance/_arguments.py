@@ -48,7 +48,10 @@ def _numbers(made: Op, dtype: str) -> st.SearchStrategy[Any]:
     )
     if made.name == "pow" and kind == "c":
         real = st.floats(0.25, 2.0, width=width)  # 0 to a complex power is nobody's
-    return st.builds(complex, real, real) if kind == "c" else real
+    if kind != "c":
+        return real
+    numbers = st.builds(complex, real, real)
+    return numbers.filter(bool) if made.name in ("divide", "reciprocal") else numbers  # 1 / 0 is nobody's
 
 
 def _no_dust(x: float) -> float:

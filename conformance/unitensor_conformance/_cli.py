@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def _checks(only: str) -> list[Check]:
     if not found:
         every = all_checks()
         words = dict.fromkeys([c.chapter for c in every] + [c.kind for c in every])
-        near = get_close_matches(only, {*words, *(c.op for c in every)}, n=1)
+        near = get_close_matches(only, {*words, *(c.op for c in every)}, n=1, cutoff=0.75)
         told = f"; did you mean {near[0]!r}?" if near else f"; chapters and kinds are {', '.join(words)}"
         raise ValueError(f"no op, chapter or kind contains {only!r}{told}")
     return found
@@ -165,17 +165,28 @@ def print_summary(console: Console, outcomes: list[Outcome], run: Run) -> None:
             table.add_section()
         table.add_row(chapter, *cells, str(compared))
     console.print(table)
-    for title, found in (("went through NumPy, as declared", run.host), ("unsupported", engine.unsupported)):
+    told = {
+        "computed by NumPy, as declared": run.host.keys() & engine.host_ops,
+        "computed on the host by unitensor, since the engine lacks them": run.host.keys() - engine.host_ops,
+        "unsupported": engine.unsupported,
+    }
+    for title, found in told.items():
         if found:
-            console.print(f"{title}: {', '.join(sorted(found))}", markup=False)
+            console.print(f"{title}: {_in_short(found)}", markup=False)
     seconds = sum(o.seconds for o in outcomes)
     failed, stale, known = (sum(o.state == s for o in outcomes) for s in ("failed", "stale", "known"))
     bad = failed + stale
     verdict = "[bold red]does not conform[/]" if bad else "[bold green]conforms[/]"
     if known and not bad:
         verdict = f"[yellow]conforms but for {known} known failure{'s' * (known > 1)}[/]"
-    told = f"{len(outcomes)} checks, {failed} failed" + (f", {stale} stale" if stale else "")
-    console.print(f"{run.backend} {verdict}: {told}, in {seconds:.0f} s", soft_wrap=True)
+    total = f"{len(outcomes)} checks, {failed} failed" + (f", {stale} stale" if stale else "")
+    console.print(f"{run.backend} {verdict}: {total}, in {seconds:.0f} s", soft_wrap=True)
+
+
+def _in_short(ops: Iterable[str]) -> str:
+    """Some of the ops, and of how many more there are: the reports have them all."""
+    names = sorted(ops)
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def new_backend(arguments: argparse.Namespace) -> int:

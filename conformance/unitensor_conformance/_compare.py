@@ -10,8 +10,6 @@ import numpy as np
 import unitensor as ut
 from unitensor._op import Op
 
-from ._layouts import steps
-
 
 class Tolerance(NamedTuple):
     """How far a floating result may be off, in units in the last place (ulps), and why so far."""
@@ -210,41 +208,3 @@ def size_of(arguments: Any, *, least: float = 1.0) -> float:
             if magnitude.size and math.isfinite(float(magnitude.max())):
                 largest = max(largest, float(magnitude.max()))
     return largest
-
-
-def snippet(made: Op, arguments: dict[str, Any], backend: str) -> str:
-    """A few lines that call an op on an engine's own arrays, without the front end."""
-    lines = [
-        "import numpy as np",
-        "from unitensor import load_backend",
-        "",
-        f"backend = load_backend({backend!r})",
-        "a = backend.from_numpy",
-        "xp = backend.namespace",
-    ]
-    given = {**made.defaults, **arguments}
-    parts = [_literal(given[p]) for p in made.positional]
-    parts += [f"{p}={_literal(given[p])}" for p in made.keyword_only]
-    return "\n".join([*lines, f"print(xp.{made.path}({', '.join(parts)}))"])
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        base, key, axes = steps(value)
-        text = np.array2string(
-            base, separator=", ", threshold=10**6, floatmode="unique", max_line_width=10**6
-        )
-        text = text.replace("nan", "np.nan").replace("inf", "np.inf")
-        text = f"a(np.asarray({text}, dtype={base.dtype.name!r}).reshape({base.shape}))"
-        text = text if key is None else f"xp.getitem({text}, {key})"
-        return text if axes is None else f"xp.permute_dims({text}, {axes})"
-    if isinstance(value, (list, tuple)):
-        inner = ", ".join(_literal(v) for v in value)
-        if isinstance(value, list):
-            return f"[{inner}]"
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, ut.DType):
-        return f"backend.dtype({value!r})".replace("unitensor.", "ut.")
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"float('{value}')"
-    return repr(value)

@@ -14,8 +14,9 @@ from unitensor._op import Op
 
 from ._arguments import dtypes_for
 from ._checks import Run
-from ._compare import Failure, difference, results, size_of, snippet
+from ._compare import Failure, difference, results, size_of
 from ._samples import Arguments, call, samples
+from ._snippets import derivative_snippet, snippet
 
 #: Ops of matrices with a structure: what makes one of any matrix.
 STRUCTURE = frozenset({"linalg.cholesky", "linalg.eigh", "linalg.eigvalsh"})
@@ -55,17 +56,40 @@ def check_gradient(run: Run, made: Op, mode: str) -> None:
             if isinstance(expected, Exception) and isinstance(got, Exception):
                 continue
             run.refused(got)
-            text = snippet(made, given, run.backend)
             if isinstance(expected, Exception) or isinstance(got, Exception):
+                text = derivative_lines(made, given, run.backend, mode)
                 raise Failure(made.path, f"{mode}: an error on one engine only", expected, got, text)
             for e, g in zip(expected, got, strict=True):
                 if why := difference(e, g, 1e-8, 1e-8 * max(1.0, size_of(e)), signed=False):
+                    text = derivative_lines(made, given, run.backend, mode)
                     raise Failure(made.path, f"{mode} derivative: {why}", e, g, text)
 
 
-def _derivative(made: Op, given: Arguments, mode: str) -> list[Any]:
+def derivative_lines(made: Op, given: Arguments, backend: str, mode: str) -> str:
+    """The lines that reproduce a derivative; of what is a phase or a choice, the op's own."""
+    chosen = made.path in DETERMINED or made.path in STRUCTURE or made.path.startswith("unique")
+    if chosen or made.name in ("put", "scatter_add") or (mode == "second" and made.outputs):
+        return snippet(made, given, backend)
+    names = _names(made, given)
+    with ut.use_backend("numpy"):
+        values = [y for y in results(call(made, given)) if y.dtype.kind in "fc"]
+        tangents = [
+            _directions([ut.asarray(v) for v in given[x]] if made.sequence else ut.asarray(given[x]))
+            for x in names
+        ]
+        cotangents = [_direction(y, i).numpy() for i, y in enumerate(values)]
+    given_t = [[t.numpy() for t in d] if isinstance(d, list) else d.numpy() for d in tangents]
+    return derivative_snippet(made, given, names, (cotangents, given_t), backend, mode)
+
+
+def _names(made: Op, given: Arguments) -> list[str]:
+    """The inputs that an op is differentiated in."""
     names = [x for x, rule in zip(made.inputs, made.rules, strict=True) if rule is not None]
-    names = [x for x in names if isinstance(given.get(x), (np.ndarray, list))]
+    return [x for x in names if isinstance(given.get(x), (np.ndarray, list))]
+
+
+def _derivative(made: Op, given: Arguments, mode: str) -> list[Any]:
+    names = _names(made, given)
 
     def f(*values: Any) -> tuple[Any, ...]:
         changed = {**given, **dict(zip(names, values, strict=True))}

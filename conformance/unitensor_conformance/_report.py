@@ -77,6 +77,9 @@ def _card(outcomes: list[Outcome], run: Run) -> str:
     count = Counter(o.state for o in outcomes)
     bad = count["failed"] + count["stale"]
     verdict = f"{bad} of {len(outcomes):,} checks fail" if bad else f"conforms: {len(outcomes):,} checks"
+    if count["known"] and not bad:
+        s = "s" * (count["known"] > 1)
+        verdict = f"conforms but for {count['known']} known failure{s}: {len(outcomes):,} checks"
     bar = "".join(f"<i class={s} style='flex:{count[s]}'></i>" for s in reversed(WORST) if count[s])
     missing = [d.name for d in STANDARD if d.name not in run.dtypes()]
     facts = {

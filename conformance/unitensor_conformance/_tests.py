@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from unitensor._backend import BackendError, load_backend
+
 from ._checks import Check, Run, all_checks
 from ._run import LEVELS, assert_runs, known_failures, list_of, run_one
 
@@ -40,6 +42,10 @@ def run_as_test(check: Check, backend: str, level: str, known: str | Path | None
     """Run a check as a pytest test: a known failure is an expected one, and strict."""
     import pytest
 
+    try:
+        load_backend(backend)
+    except BackendError as error:
+        pytest.fail(str(error), pytrace=False)
     run = Run(backend, LEVELS[level], device, level)
     assert_runs(run)
     outcome = run_one(check, run, known_failures(known or list_of(backend)))

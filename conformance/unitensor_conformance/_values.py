@@ -16,11 +16,12 @@ from ._arguments import arguments, dtypes_for
 from ._calls import evaluate, reference
 from ._cases import cases, fill, specials
 from ._checks import Run
-from ._compare import Failure, chapter_of, difference, signs_count, snippet, tolerance
+from ._compare import Failure, chapter_of, difference, signs_count, tolerance
 from ._crossings import crossings
 from ._forms import MORE
 from ._properties import DETERMINED, PROPERTIES
 from ._samples import Arguments, forms
+from ._snippets import snippet
 
 #: How NumPy may answer arguments of the right shapes: a singular matrix, a number that does not fit.
 REFUSALS = (np.linalg.LinAlgError, OverflowError)
