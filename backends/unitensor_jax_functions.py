@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -45,6 +46,9 @@ def _of_something(name: str) -> Any:
         return transform(x, **options)
 
     return call
+
+
+_permute = jax.jit(jnp.permute_dims, static_argnums=1, inline=True)
 
 
 def _matrix(x: Any) -> Any:
@@ -93,7 +97,7 @@ class Functions:
         """Mended: JAX refuses negative axes."""
         if len(axes) != x.ndim or any(not -x.ndim <= a < x.ndim for a in axes):
             raise ValueError(f"axes {tuple(axes)} are not an order of {x.ndim} axes")
-        return jnp.permute_dims(x, tuple(a % x.ndim for a in axes))
+        return _permute(x, tuple(a % x.ndim for a in axes))
 
     def searchsorted(self, x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
         """Mended: JAX gives int32."""

@@ -77,8 +77,8 @@ class Functions:
 
     # No `*`: Python finds defaults of keywords more slowly.
     def sum(self, x: Any, /, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        if axis is None and dtype is None and not keepdims and x.dtype not in UNSIGNED:
-            return torch.sum(x)
+        if axis is dtype is None and not keepdims and x.dtype not in UNSIGNED:
+            return _sum(x)
         x, dtype, end = _accumulate(x, dtype)
         if type(axis) is int and x.ndim:
             r = torch.sum(x, axis, keepdims, dtype=dtype)
@@ -390,6 +390,7 @@ class Functions:
         return self.matmul(x1[..., None, :], x2[..., None])[..., 0, 0]
 
 
+_sum = torch.sum
 _amax = general(torch.amax, ordered, unordered).__func__
 _amin = general(torch.amin, ordered, unordered).__func__
 _argmax = general(torch.argmax, ordered, as_is).__func__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -341,3 +341,36 @@ def test_ordinary_dtypes_go_straight_to_jax(name: str) -> None:
     mended: Any = getattr(ut.current_backend(), name)
     assert mended.ordinary is getattr(jax.numpy, name)
     assert mended.odd == {np.dtype("complex64"), np.dtype("complex128")}
+
+
+def test_functions_are_one_compiled_program() -> None:
+    xp = ut.current_backend().namespace
+    for name in ("add", "exp", "sum", "mean"):
+        text = str(jax.make_jaxpr(getattr(xp, name))(*[jax.numpy.ones(3)] * (2 if name == "add" else 1)))
+        assert "jit[" not in text, text  # inside another traced function nothing is left of it
+    assert type(xp.exp) is type(xp.sum) is type(jax.jit(abs))
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda x: ut.reshape(x, [3, 2]), [[0, 1], [2, 3], [4, 5]]),
+        (lambda x: ut.flip(x, axis=[1]), [[2, 1, 0], [5, 4, 3]]),
+        (lambda x: ut.tensordot(x, x, axes=([1], [1])), [[5, 14], [14, 50]]),
+        (lambda x: ut.add(x, 2**20), [[1048576, 1048577, 1048578], [1048579, 1048580, 1048581]]),
+    ],
+)
+def test_compiled_functions_take_lists_and_numbers(
+    call: Callable[[Any], ut.Tensor], expected: list[Any]
+) -> None:
+    assert call(ut.reshape(ut.arange(6), (2, 3))).tolist() == expected
+
+
+def test_compiled_functions_raise_what_numpy_does() -> None:
+    x: Any = ut.ones((2, 3))
+    with pytest.raises(TypeError, match="sum"):
+        ut.sum(x, axis=[0])  # type: ignore[arg-type]  # the error asked for
+    with pytest.raises(ValueError, match="reshape"):
+        ut.reshape(x, (4,))
+    with pytest.raises(ValueError, match="do not broadcast"):
+        x + ut.ones(2)
