@@ -1,7 +1,4 @@
-"""The CuPy backend: NumPy's functions on NVIDIA GPUs, mended where CuPy differs from NumPy.
-
-A raw device is the GPU's number, because CuPy's own device objects cannot be looked up in tables.
-"""
+"""The CuPy backend: NumPy's functions on NVIDIA GPUs, mended where CuPy differs from NumPy."""
 
 from __future__ import annotations
 
@@ -37,6 +34,12 @@ from unitensor_cupy_elementwise import Elementwise, joined  # noqa: E402 -- like
 from unitensor_cupy_linalg import Linalg  # noqa: E402 -- likewise
 from unitensor_cupy_special import Special  # noqa: E402 -- likewise
 
+
+class Gpu(int):
+    """A raw device, the number of a GPU: CuPy's own device objects cannot be looked up in tables."""
+
+
+GPUS = [Gpu(number) for number in range(DEVICES)]
 ATOMIC = ("float16", "float32", "float64", "int32", "uint32", "uint64")
 
 
@@ -190,15 +193,15 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
         with _device_of(a):
             cp.cuda.get_current_stream().synchronize()
 
-    def raw_devices(self) -> list[int]:
+    def raw_devices(self) -> list[Gpu]:
         current = cp.cuda.Device().id
-        return sorted(range(DEVICES), key=lambda device: device != current)
+        return sorted(GPUS, key=lambda gpu: gpu != current)
 
-    def raw_device_of(self, a: Any) -> int:
-        return int(a.device.id)
+    def raw_device_of(self, a: Any) -> Gpu:
+        return GPUS[a.data.device_id]
 
-    def device_name(self, raw: int) -> str:
-        return f"cuda:{raw}"
+    def device_name(self, raw: Gpu) -> str:
+        return f"cuda:{int(raw)}"
 
     def is_view(self, a: Any) -> bool:
         return a.base is not None
@@ -248,9 +251,14 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
     def getitem(self, x: Any, key: Any) -> Any:
         return x[_refuse_outside(x, key)]
 
+    def reshape(self, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+        """A view where it can be; what copy=False asks is the front end's to see to."""
+        out = x.reshape(shape)
+        return out.copy() if copy and out.base is not None else out
+
     def take(self, x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
         """Mended: an index outside wraps around in CuPy."""
-        _refuse_indices(indices, x.size if axis is None else x.shape[axis], axis or 0)
+        _refuse_indices(indices, x.size if axis is None or not x.ndim else x.shape[axis], axis or 0)
         return cp.take(x, indices, axis=axis)
 
     def take_along_axis(self, x: Any, indices: Any, /, *, axis: int = -1) -> Any:

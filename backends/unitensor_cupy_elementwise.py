@@ -50,8 +50,10 @@ class Elementwise:
             raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
         if x1.dtype.kind != "c":
             return cp.power(x1, x2)
-        unknown = (x1 == 0) & (x2.real <= 0) & (x2 != 0)
-        return cp.where(unknown, x1.dtype.type(complex(np.nan, np.nan)), cp.power(x1, x2))
+        power = cp.power(x1, x2)
+        of_zero = cp.where(x2.real > 0, 0.0, np.nan).astype(power.real.dtype)
+        zero = (x1 == 0) & (x2 != 0)
+        return joined(cp.where(zero, of_zero, power.real), cp.where(zero, of_zero, power.imag), power.dtype)
 
     def divide(self, x1: Any, x2: Any, /) -> Any:
         """Mended: complex numbers by 0 and by infinity are NaN in CuPy."""
