@@ -48,6 +48,7 @@ UNSPECIFIED = frozenset(
 WHOLE = frozenset({"searching", "sorting", "sets", "manipulation", "indexing", "data_types"})
 WHOLE_TOO = frozenset(
     {"max", "min", "sum", "mean", "var", "std", "cumulative_sum", "any", "all", "count_nonzero"}
+    | {"prod", "cumulative_prod"}
 )
 
 PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
@@ -115,7 +116,7 @@ def cases(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]
         yield from _casts(made, dtypes)
     numbers = [d for d in dtypes if d != "bool"] or dtypes
     for i, form in enumerate(combined(made)):
-        for j in range(len(numbers) if thorough else min(2, len(numbers))):
+        for j in range(len(numbers) if thorough else min(1 + (i + 1) % 2, len(numbers))):
             given = fill(made, form, numbers[(i + 5 * j) % len(numbers)], f"{made.path}{i}", how="each")
             if j == 0 and getattr(form.get("x"), "shape", None) in (SQUARE, CUBE):
                 yield from (laid_out(given, how) for how in LAYOUTS)
@@ -189,6 +190,7 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
     yield {names[0]: np.asarray(values[2]), names[1]: np.asarray(values[3])}
     yield {names[0]: values[::-2], names[1]: np.repeat(values, 2)[::2][::-2]}
     yield {names[0]: np.resize(values, (2, 1, 3, 2)), names[1]: np.resize(values[::-1], (2, 1, 3)).T}
+    yield {names[0]: np.resize(values, (4, 5)), names[1]: np.resize(values[::-1], (4, 5))}
     if dtype in USUAL:
         yield {names[0]: _large(values), names[1]: _large(np.roll(values[::-1], 9))}
     if dtype in ("int64", "float64"):  # of one number each, an engine may think itself in Python
@@ -230,7 +232,8 @@ def specials(made: Op, dtype: str, *, any_size: bool = False) -> Any:
         numbers = parts + wild + far + [1e-3]  # so small that 1 + x loses digits
         return np.asarray([complex(a, b) for a, b in itertools.product(numbers, numbers)], dtype)
     extreme = [] if made.name in PERIODIC or made.module == "special" else EXTREME[dtype] + ENDS[dtype]
-    return np.asarray(PLAIN + WILD + extreme + [-np.nan], dtype)
+    turns = [n * np.pi / 4 for n in (1, 2, -3, 4)] if made.name in PERIODIC else []
+    return np.asarray(PLAIN + WILD + extreme + turns + [-np.nan], dtype)
 
 
 # Filling forms with numbers -------------------------------------------------------------------------

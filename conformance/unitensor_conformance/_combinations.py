@@ -30,9 +30,8 @@ def _subsets(n: int) -> list[tuple[int, ...]]:
 
 def _reduced() -> list[Arguments]:
     every: list[Any] = [None, *AXES, *_subsets(3)]
-    found = [{"x": M(2, 3, 4), "axis": axis, "keepdims": k} for axis in every for k in (False, True)]
-    odd = [{"x": M(*s), "axis": a, "keepdims": k} for s, a in ODD for k in (False, True)]
-    return [*found, *odd]
+    found = [{"x": M(2, 3, 4), "axis": axis} for axis in every] + [{"x": M(*s), "axis": a} for s, a in ODD]
+    return [{**form, "keepdims": i % 2 > 0} for i, form in enumerate(found)]
 
 
 def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:
@@ -140,6 +139,8 @@ def _parts(n: int) -> list[Any]:
         slice(-2, None, -1),
         slice(None, None, 3),
         slice(3, 0, -2),
+        slice(-3, None),
+        slice(None, -1),
         slice(-9, 9),
         slice(2, 2),
         None,
@@ -151,14 +152,24 @@ def _parts(n: int) -> list[Any]:
     ]
 
 
-def keys(n: int = 150) -> list[Any]:
+def keys(n: int = 200) -> list[Any]:
     """Keys of every kind to an array of 4 x 4 x 4: no place is named twice, and all broadcast."""
     rng = np.random.default_rng(3)
     whole = [MASK, MASK[0], MASK[:, 0, 0], ~MASK, (MASK[0], 1), (slice(1, 3), MASK[0]), (..., MASK[0])]
     some = _parts(2)
     a, b, c = np.asarray([0, 2, 3]), np.asarray([-1, 1, -4]), np.asarray([1, 0, 2])
-    several = [(a, b), (a, b, c), (slice(None), a, b), (a, slice(None), b), (a, 1), (1, a), (a, b[:, None])]
+    several: list[Any] = [
+        (a, b),
+        (a, b, c),
+        (slice(None), a, b),
+        (a, slice(None), b),
+        (a, 1),
+        (1, a),
+        (a, b[:, None]),
+    ]
     alone = [*some, np.asarray([3, 0, 1]), np.asarray([], np.int64), MASK & False, True, False, Ellipsis, ()]
+    ends: list[Any] = [0, -1, slice(1, None), slice(None, None, -1), a, None]
+    several += [(p, ..., q) for p in ends for q in ends]
     pairs = [key for p in some for key in ((..., p), (p, ...), (slice(None), p), (None, p))]
     found: list[Any] = [*whole, *several, *alone, *pairs]
     while len(found) < n:
@@ -184,12 +195,11 @@ def _picked() -> list[Arguments]:
 
 def _written() -> list[Arguments]:
     """A value for each place that a key selects; and one that is broadcast."""
-    every = []
-    for key in keys():
-        shape = np.empty((4, 4, 4))[key].shape
-        every.append({"x": M(4, 4, 4), "value": M(*shape), "key": key, "flat": False})
-        every.append({"x": M(4, 4, 4), "value": M(*shape[-1:]), "key": key, "flat": False})
-    return every
+    shapes = [np.empty((4, 4, 4))[key].shape for key in keys()]
+    return [
+        {"x": M(4, 4, 4), "value": M(*(shape[-1:] if i % 4 == 3 else shape)), "key": key, "flat": False}
+        for i, (key, shape) in enumerate(zip(keys(), shapes))
+    ]
 
 
 def _added() -> list[Arguments]:
@@ -221,6 +231,10 @@ COMBINED: dict[str, list[Arguments]] = {
             ((0,), (2, 0)),
             ((2, 1, 3), (4, 2, 5, 3)),
             ((), ()),
+            ((3,), SQUARE),
+            ((1, 3), CUBE),
+            ((3, 1), CUBE),
+            ((2, 2), (2, 2, 2, 2)),
         )
     ],
     "concat": _joined(),
@@ -243,7 +257,13 @@ COMBINED: dict[str, list[Arguments]] = {
     "sort": _along_one(descending=(False, True), stable=(True, False)),
     "squeeze": [{"x": M(1, 2, 1), "axis": a} for a in (0, 2, -1, -3, (), (0, 2), (2, 0), (-1, 0), (-3,))],
     "stack": [{"arrays": [M(2, 3, 4)] * 3, "axis": a} for a in (0, 1, 2, 3, -1, -2, -3, -4)]
-    + [{"arrays": [M()] * 4}, {"arrays": [M(0), M(0)], "axis": 1}],
+    + [
+        {"arrays": [M()] * 4},
+        {"arrays": [M()]},
+        {"arrays": [M(3)], "axis": 1},
+        {"arrays": [M(3)] * 3, "axis": -1},
+        {"arrays": [M(0), M(0)], "axis": 1},
+    ],
     "take": _taken(),
     "take_along_axis": _taken_along(),
     "tile": [{"x": M(2, 3), "repetitions": r} for r in itertools.product((0, 1, 2), repeat=3)]
