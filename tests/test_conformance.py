@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from strict_backend import StrictBackend
 from unitensor_conformance import all_checks, run_checks
 from unitensor_conformance._compare import TOLERANCES, tolerance_class
 from unitensor_conformance._new_backend import FILES, write_project
+from unitensor_conformance._run import known_failures
 from unitensor_numpy import NumpyBackend
 from unitensor_torch import TorchBackend
 
@@ -177,9 +179,49 @@ def test_a_new_project_says_what_fails(tmp_path: Path) -> None:
     scope: dict[str, Any] = {}
     exec((folder / "unitensor_mylib" / "__init__.py").read_text(), scope)
     ut.register_backend("mylib", scope["backend"])
-    assert set(states("mylib", "protocol").values()) == {"passed"}
     assert states("mylib", "values:floor_divide") == {"values:floor_divide": "failed"}
+    known = known_failures(folder / "unitensor_mylib" / "known_failures.txt")
+    for chapter in ("elementwise", "data_types", "linear_algebra", "programs", "protocol"):
+        found = states("mylib", chapter, known=known)
+        assert {name for name, state in found.items() if state != "passed"} <= set(known)
+        assert set(found.values()) <= {"passed", "known"}
     with pytest.raises(ValueError, match="not empty"):
         write_project("mylib", folder)
     with pytest.raises(ValueError, match="my_lib"):
         write_project("my-lib", tmp_path / "other")
+    with pytest.raises(ValueError, match="installed already"):
+        write_project("torch", tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--only", "elementwize"], "did you mean 'elementwise'"),
+        (["--only", "quite other"], "chapters and kinds are elementwise"),
+        (["--device", "gpu:7"], "unknown device 'gpu:7'"),
+        (["--html", "no/such/folder.html"], "No such file"),
+        (["--known", "no_such.txt"], "no file of known failures at no_such.txt"),
+        (["--known", "{file}"], "line 2: no check is called 'values:lug1p'; did you mean 'values:log1p'?"),
+        (["--backend", "nmpy"], "no backend named 'nmpy' is installed; did you mean 'numpy'?"),
+    ],
+)
+def test_what_cannot_run_says_so_at_once(
+    options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "known.txt"
+    file.write_text("# a comment\nvalues:lug1p  a slip of the pen\n")
+    backend = [] if "--backend" in options else ["--backend", "numpy"]
+    assert main(["conformance", *backend, *(o.replace("{file}", str(file)) for o in options)]) == 2
+    assert told in capsys.readouterr().out
+
+
+def test_a_list_is_found_beside_the_module_of_a_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_project("mylib", tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ut.register_backend("mylib", importlib.import_module("unitensor_mylib").backend)
+    assert main(["conformance", "--backend", "mylib", "--only", "values:sign"]) == 0
+    printed = capsys.readouterr().out
+    assert "known_failures.txt" in printed
+    assert "conforms but for 1 known failure" in printed

@@ -65,6 +65,7 @@ backend = {cls}Backend
 values:astype  a float outside an integer's range: the answer differs from one processor to the next
 values:expm1  of complex infinities it gives NaN
 values:floor_divide  infinity // 2 is NaN, not infinity
+promotion:floor_divide  infinity // 2 is NaN, not infinity
 values:log1p  of small complex numbers the digits are lost
 values:sign  of complex infinities it gives NaN
 errors:linalg.cross  takes vectors of two elements

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,28 +56,31 @@ def check_values(run: Run, made: Op) -> None:
     """Shape, dtype, device and values of an op's results; or the same kind of error."""
     dtypes = dtypes_for(made, run.dtypes())
 
-    def body(given: Arguments) -> None:
-        compare_results(run, made, given, reference(made, given), evaluate(run, made, given))
-
     for given in cases(made, dtypes, thorough=run.examples > 50):
         run.counted(made.path)
         expected = reference(made, given)
         if isinstance(expected, Exception) and not isinstance(expected, REFUSALS):
             raise AssertionError(f"{made.path}: NumPy refuses a case, which says nothing then: {expected}")
-        try:
-            compare_results(run, made, given, expected, evaluate(run, made, given))
-        except Failure as failure:
-            raise smallest(given, body, failure) from None
+        _compare(run, made, given, expected)
     for given in crossings(made, dtypes, thorough=run.examples > 50):
-        if isinstance(reference(made, given), Exception):
-            continue
-        run.counted(made.path)
-        try:
-            body(given)
-        except Failure as failure:
-            raise smallest(given, body, failure) from None
+        expected = reference(made, given)
+        if not isinstance(expected, Exception):
+            run.counted(made.path)
+            _compare(run, made, given, expected)
     _on_other_devices(run, made)
-    hypothesis_run(run, made.path, arguments(made, dtypes), body)
+    hypothesis_run(run, made.path, arguments(made, dtypes), partial(_afresh, run, made))
+
+
+def _afresh(run: Run, made: Op, given: Arguments) -> None:
+    compare_results(run, made, given, reference(made, given), evaluate(run, made, given))
+
+
+def _compare(run: Run, made: Op, given: Arguments, expected: Any) -> None:
+    """Compare one call with NumPy's; of a failure, raise that of the smallest part of the arguments."""
+    try:
+        compare_results(run, made, given, expected, evaluate(run, made, given))
+    except Failure as failure:
+        raise smallest(given, partial(_afresh, run, made), failure) from None
 
 
 def _on_other_devices(run: Run, made: Op) -> None:
@@ -223,4 +227,4 @@ def _meet(run: Run, made: Op, given: Arguments) -> None:
     expected = reference(made, given)
     if not isinstance(expected, Exception) and str(expected[0].dtype) not in run.dtypes():
         return  # they meet in a dtype that the engine lacks
-    compare_results(run, made, given, expected, evaluate(run, made, given))
+    _compare(run, made, given, expected)
