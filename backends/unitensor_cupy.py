@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,12 @@ def _device_of(a: Any) -> Any:
     return cp.cuda.Device(a.data.device_id)
 
 
+def _devices_of(*args: Any) -> list[int]:
+    """The numbers of the GPUs on which arrays lie, and those in lists, in their order."""
+    arrays = [a for arg in args for a in (arg if isinstance(arg, (list, tuple)) else (arg,))]
+    return list(dict.fromkeys(a.data.device_id for a in arrays if isinstance(a, cp.ndarray)))
+
+
 def _refuse_outside(x: Any, key: Any) -> Any:
     """A key for x; an integer array that points outside raises, where CuPy would wrap around."""
     parts = key if type(key) is tuple else (key,)
@@ -132,17 +139,19 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
         return str(cp.__version__)
 
     def installed(self, f: Callable[..., Any]) -> Callable[..., Any]:
-        """Where there are several GPUs, run on that of the first array, for CuPy makes results on the current one."""
+        """Where there are several GPUs, run on that of the arrays, for CuPy makes results on the current one."""
         if DEVICES == 1:
             return f
 
         def placed(*args: Any, **options: Any) -> Any:
-            for first in args:
-                a = first[0] if isinstance(first, (list, tuple)) and first else first
-                if isinstance(a, cp.ndarray):
-                    with _device_of(a):
-                        return f(*args, **options)
-            return f(*args, **options)
+            found = _devices_of(*args, *options.values())
+            if len(found) > 1:
+                first, second = found[:2]
+                raise ValueError(
+                    f"arrays on two devices, cuda:{first} and cuda:{second}; move one: x.to('cuda:{first}')"
+                )
+            with cp.cuda.Device(found[0] if found else None):
+                return f(*args, **options)
 
         return placed
 
@@ -198,7 +207,7 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
         return sorted(GPUS, key=lambda gpu: gpu != current)
 
     def raw_device_of(self, a: Any) -> Gpu:
-        return GPUS[a.data.device_id]
+        return GPUS[int(a.data.device_id)]
 
     def device_name(self, raw: Gpu) -> str:
         return f"cuda:{int(raw)}"
@@ -297,6 +306,18 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
             return (total != 0) if a.dtype == bool else total.astype(a.dtype)
 
     # Statistics, sorting, repeating ------------------------------------------------------------------
+
+    def var(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        """Mended: divided by 0, for a correction as large as the number of elements, CuPy's is always NaN."""
+        axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        n = math.prod(x.shape[i] for i in axes)
+        if n == 0 or correction < n:
+            return cp.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+        return cp.var(x, axis=axis, keepdims=keepdims) * np.inf
+
+    def std(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        """Mended: as `var`."""
+        return cp.sqrt(self.var(x, axis=axis, correction=correction, keepdims=keepdims))
 
     argmax = _first_of("argmax")
     argmin = _first_of("argmin")

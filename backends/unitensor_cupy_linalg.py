@@ -1,4 +1,4 @@
-"""Linear algebra for the CuPy backend, mended where CuPy's differs from NumPy's."""
+"""Linear algebra and Fourier transforms for the CuPy backend, mended where CuPy's differ from NumPy's."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _by_numpy(name: str) -> Callable[..., Any]:
 
 
 class Linalg:
-    """The part of the CuPy backend that answers `linalg`, and products of vectors."""
+    """The part of the CuPy backend that answers `linalg` and `fft`, and products of vectors."""
 
     linalg_cholesky = _checked("cholesky")
     linalg_inv = _checked("inv")
@@ -56,6 +56,12 @@ class Linalg:
                 out = cp.linalg.solve(cp.ascontiguousarray(left), cp.ascontiguousarray(right))
         return out[..., 0] if vector else out
 
+    def linalg_outer(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: CuPy flattens matrices."""
+        if x1.ndim != 1 or x2.ndim != 1:
+            raise ValueError(f"vectors expected, got arrays of {x1.ndim} and {x2.ndim} axes")
+        return cp.multiply(x1[:, None], x2[None, :])
+
     def linalg_cross(self, x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
         """Mended: CuPy takes vectors of two elements."""
         if x1.shape[axis] != 3 or x2.shape[axis] != 3:
@@ -73,3 +79,16 @@ class Linalg:
                 f"vectors of one size expected along axis {axis}, got {x1.shape[axis]} and {x2.shape[axis]}"
             )
         return cp.any(cp.logical_and(x1, x2), axis=axis)
+
+    def fft_irfftn(self, x: Any, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+        """Mended: of a spectrum without symmetry cuFFT's transform along several axes at once is undefined."""
+        if axes is None:
+            axes = range(-x.ndim if s is None else -len(s), 0)
+        axes = tuple(axes)
+        sizes = (None,) * len(axes) if s is None else tuple(s)
+        if len(sizes) != len(axes) or not axes:
+            raise ValueError(f"one size an axis expected, got s={s} and axes={axes}")
+        if len(axes) > 1:
+            lead = tuple(x.shape[axis] if n is None else n for n, axis in zip(sizes, axes[:-1]))
+            x = compat.fft.ifftn(x, s=lead, axes=axes[:-1], norm=norm)
+        return compat.fft.irfft(x, n=sizes[-1], axis=axes[-1], norm=norm)
