@@ -18,7 +18,9 @@ AXES = (0, 1, 2, -1, -2, -3)
 SQUARE, CUBE = (3, 3), (3, 3, 3)
 #: Axes of length 1, and others beside them; and axes of equal length.
 ODD = [
-    (s, a) for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1), SQUARE, CUBE) for a in range(-len(s), len(s))
+    (s, a)
+    for s in ((1,), (1, 3), (3, 1), (2, 1, 3), (1, 1, 1), SQUARE, CUBE, (2, 2, 2, 2))
+    for a in range(-len(s), len(s))
 ]
 
 
@@ -30,8 +32,8 @@ def _subsets(n: int) -> list[tuple[int, ...]]:
 
 def _reduced() -> list[Arguments]:
     every: list[Any] = [None, *AXES, *_subsets(3)]
-    found = [{"x": M(2, 3, 4), "axis": axis} for axis in every] + [{"x": M(*s), "axis": a} for s, a in ODD]
-    return [{**form, "keepdims": i % 2 > 0} for i, form in enumerate(found)]
+    found = [{"x": M(2, 3, 4), "axis": axis, "keepdims": i % 2 > 0} for i, axis in enumerate(every)]
+    return [*found, *({"x": M(*s), "axis": a, "keepdims": k} for s, a in ODD for k in (False, True))]
 
 
 def _along_one(**options: tuple[Any, ...]) -> list[Arguments]:

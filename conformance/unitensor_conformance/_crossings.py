@@ -31,6 +31,7 @@ def crossings(made: Op, dtypes: list[str], *, thorough: bool) -> Iterator[Argume
         found = [*forms(made), *MORE.get(made.path, []), *reductions(made)]
         yield from _mixed(made, found, [d for d in dtypes if d in USUAL] or dtypes, thorough=thorough)
         if not made.elementwise and chapter_of(made) not in FINITE:
+            yield from _shrunk(made, found, dtypes, thorough=thorough)
             yield from _grown(made, found, [d for d in dtypes if d != "bool"] or dtypes)
         if chapter_of(made) in HOMOGENEOUS:
             yield from _tiny(made, found, [d for d in ("float64", "complex128") if d in dtypes])
@@ -50,6 +51,17 @@ def _mixed(made: Op, found: list[Arguments], dtypes: list[str], *, thorough: boo
     some = np.random.default_rng(zlib.crc32(made.path.encode())).permutation(len(mixtures))
     for n, i in enumerate(some[: FULL if thorough else QUICK]):
         yield fill(made, mixtures[i], dtypes[n % len(dtypes)], f"{made.path}{n}mixed")
+
+
+def _shrunk(made: Op, found: list[Arguments], dtypes: list[str], *, thorough: bool) -> Iterator[Arguments]:
+    """Each form with each of its axes in turn without a length, or of length 1."""
+    for n, form in enumerate(found):
+        for name, value in form.items():
+            for axis in range(len(value.shape) if isinstance(value, Array) else 0):
+                for length in (0, 1) if thorough else ((n + axis) % 2,):
+                    shape = (*value.shape[:axis], length, *value.shape[axis + 1 :])
+                    given = {**form, name: value._replace(shape=shape)}
+                    yield fill(made, given, dtypes[n % len(dtypes)], f"{made.path}{n}shrunk")
 
 
 def _grown(made: Op, found: list[Arguments], dtypes: list[str]) -> Iterator[Arguments]:

@@ -331,7 +331,8 @@ def reductions(made: Op) -> list[Arguments]:
         found += MANY
     if "correction" in made.options:
         found += [{"x": Array((50,), 1e4, 1e4 + 1)}]  # where digits cancel
-        found += [{"x": M(2, 5), "correction": c, "axis": 1} for c in (1, 1.5)]
+        found += [{"x": M(2, 5), "correction": c, "axis": 1} for c in (1, 1.5, 5, 7)]
+        found += [{"x": M(3), "correction": c} for c in (2.5, 3, 4)]
     if "dtype" in made.options:
         found += [{"x": M(5), "dtype": ut.float32}, {"x": M(5), "dtype": ut.int64}][
             : 1 + (made.name == "sum")
