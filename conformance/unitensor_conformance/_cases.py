@@ -54,7 +54,7 @@ WHOLE_TOO = frozenset(
 PLAIN = [0.0, 1.0, -1.0, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2.0, -3.0, 0.1, -0.7, 7.0, 10.0, 1e-3, 100.0]
 WILD = [-0.0, np.inf, -np.inf, np.nan, 1e4, -1e4]
 EXTREME = {"float32": [1e30, -1e30, 1e-30], "float64": [1e300, -1e300, 1e-300]}
-#: The largest and the smallest normal numbers, and those next to a half, or that are the largest halves.
+#: The largest and the smallest normal numbers; the largest halves; and those next to a half, to 1 and to -1.
 ENDS = {
     d: [
         info.max,
@@ -63,6 +63,10 @@ ENDS = {
         0.5 - info.eps / 4,
         0.5 / info.eps - 0.5,
         0.5 - 0.5 / info.eps,
+        1 - info.eps / 2,
+        1 + info.eps,
+        1 + 1e-4,
+        1e-4 - 1,
     ]
     for d in ("float32", "float64")
     for info in [np.finfo(d)]
@@ -164,8 +168,10 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
                 names[0]: any_size,
                 names[1]: np.asarray([bits - 1, bits, bits + 1, 64, 100], dtype)[None, :],
             }
+    plain = values[np.isfinite(values) & (np.abs(values) < 1000)]  # of these alone, engines take shorter ways
     if len(names) == 1:
         yield {names[0]: values}
+        yield {names[0]: plain}
         yield {names[0]: values[:0].reshape(0, 2)}
         yield {names[0]: np.asarray(values[len(values) // 2])}
         yield {names[0]: values[::-2]}
@@ -183,8 +189,8 @@ def _elementwise(made: Op, dtype: str) -> Iterator[Arguments]:
         ):
             yield {x: v.real > 0 if x == "condition" else v for x, v in given.items()}
         return
-    sides = dict(zip(names, (values[:, None], values[None, :]), strict=True))
-    yield sides
+    yield {names[0]: values[:, None], names[1]: values[None, :]}
+    yield {names[0]: plain[:, None], names[1]: plain[None, :]}
     yield {x: values[1:4].reshape(shape) for x, shape in zip(names, ((3, 1), (3,)), strict=True)}
     yield {names[0]: values[:0], names[1]: values[:1]}
     yield {names[0]: np.asarray(values[2]), names[1]: np.asarray(values[3])}

@@ -118,7 +118,8 @@ def _repeated() -> list[Arguments]:
     counts = [np.asarray([2, 0, 1, 3][:n]) for n in (2, 3, 4)]
     found = [{"x": M(2, 3, 4), "repeats": r, "axis": a} for a in AXES for r in (counts[a % 3], 3, 0)]
     flat = [{"x": M(2, 3), "repeats": np.asarray([2, 0, 1, 3, 1, 0])}, {"x": M(2, 2), "repeats": 3}]
-    return [*found, *flat, {"x": M(3), "repeats": np.asarray([2], "int32")}]
+    narrow = [{"x": M(3), "repeats": np.asarray([3, 0, 1], d)} for d in ("int8", "int32", "uint8", "uint32")]
+    return [*found, *flat, *narrow, {"x": M(3), "repeats": np.asarray([2])}]
 
 
 def _reshaped() -> list[Arguments]:

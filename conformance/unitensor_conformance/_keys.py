@@ -51,8 +51,9 @@ def _value(shape: tuple[int, ...], form: str, dtype: str) -> Any:
     shape = {"full": shape, "longer": (1, *shape), "last": shape[-1:], "column": column, "0-d": ()}[form]
     x = np.arange(int(np.prod(shape))).reshape(shape)
     kind = np.dtype(dtype).kind
-    if kind in "fc":  # numbers that need every bit of their dtype
-        return (x + 1 / 3 - (x / 7j if kind == "c" else 0)).astype(dtype)
+    if kind in "fc":  # numbers that need every bit of their dtype, and special ones
+        special = np.resize([0.0, 0.0, np.nan, 0.0, -np.inf], x.shape)
+        return (x + 1 / 3 - (x / 7j if kind == "c" else 0) + special).astype(dtype)
     return np.asarray(np.iinfo(dtype).max, dtype) - x.astype(dtype)
 
 
