@@ -279,6 +279,9 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
         with _device_of(a):
             parts = _refuse_outside(a, key)
             parts = parts if type(parts) is tuple else (parts,)
+            if isinstance(value, cp.ndarray):  # axes of length 1 in front stand for none, as NumPy has it
+                lead = next((i for i, n in enumerate(value.shape) if n != 1), value.ndim)
+                value = value.reshape(value.shape[lead:])
             if not any(isinstance(part, cp.ndarray) and not _is_mask(part) for part in parts):
                 a[parts] = value
                 return a

@@ -60,13 +60,13 @@ class Elementwise:
         out = cp.divide(x1, x2)
         if out.dtype.kind != "c" or bool(cp.isfinite(out).all()):
             return out
-        turned = cp.abs(x2.real) < cp.abs(x2.imag)
+        zero, turned = x2 == 0, cp.abs(x2.real) < cp.abs(x2.imag)
         large, small = (cp.where(turned, a, b) for a, b in ((x2.imag, x2.real), (x2.real, x2.imag)))
-        ratio = cp.where(x2 == 0, 0 * x1.real, small / large)  # by 0: each part by its absolute value
-        scale = cp.where(x2 == 0, 1 / cp.abs(large), 1 / (large + small * ratio))
+        ratio = small / large
+        scale = 1 / cp.where(zero, cp.abs(large), large + small * ratio)
         a, b = x1.real, x1.imag
-        real = cp.where(turned, a * ratio + b, a + b * ratio) * scale
-        imag = cp.where(turned, b * ratio - a, b - a * ratio) * scale
+        real = cp.where(zero, a, cp.where(turned, a * ratio + b, a + b * ratio)) * scale
+        imag = cp.where(zero, b, cp.where(turned, b * ratio - a, b - a * ratio)) * scale
         return joined(real, imag, out.dtype)
 
     def reciprocal(self, x: Any, /) -> Any:

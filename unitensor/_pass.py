@@ -241,7 +241,8 @@ def has_nan(xp: Any, g: Any) -> bool:
     if 0 in g.shape:
         return False
     one = xp.sum(g) if is_complex(as_dtype(g.dtype)) else xp.max(g)  # the quickest that keeps a NaN
-    return bool(one != one)
+    value = complex(one)
+    return value != value
 
 
 def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], edge: Any, g: Any) -> Any:
