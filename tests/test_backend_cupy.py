@@ -44,8 +44,8 @@ def same(mended: Any, name: str, *inputs: Any) -> None:
         expected = getattr(ut, name)(*(ut.asarray(x) for x in inputs)).numpy()
     assert found.dtype == expected.dtype
     near = 2e-6 if found.dtype in ("float32", "complex64") else 1e-12
-    np.testing.assert_allclose(found.real, expected.real, rtol=near, err_msg=name)
-    np.testing.assert_allclose(found.imag, expected.imag, rtol=near, err_msg=name)
+    np.testing.assert_allclose(found.real, expected.real, rtol=near, atol=1e-15, err_msg=name)
+    np.testing.assert_allclose(found.imag, expected.imag, rtol=near, atol=1e-15, err_msg=name)
     if found.dtype.kind == "f":
         there = ~np.isnan(expected)
         np.testing.assert_array_equal(np.signbit(found)[there], np.signbit(expected)[there])
