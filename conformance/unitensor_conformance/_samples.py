@@ -296,8 +296,8 @@ def samples(made: Op, dtype: str) -> list[Arguments]:
 
 def call(made: Op, arguments: Arguments) -> Any:
     """An op's result; NumPy arrays among the arguments go to the current backend."""
-    given = {**made.defaults, **{k: lifted(v) for k, v in arguments.items()}}
-    if "key" in given:
+    given = {**made.defaults, **{k: v if k == "key" else lifted(v) for k, v in arguments.items()}}
+    if "key" in given:  # whose arrays go to x's device
         given["key"] = plain_key(given["x"], given["key"])
     return made.function(*(given[p] for p in made.positional), **{p: given[p] for p in made.keyword_only})
 
