@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 from collections.abc import Callable
@@ -122,6 +123,16 @@ def _int_divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     zero = x2 == 0
     safe = jnp.where(zero, jnp.ones_like(x2), x2)
     return jnp.where(zero, 0, jnp.floor_divide(x1, safe)), jnp.where(zero, 0, jnp.remainder(x1, safe))
+
+
+@functools.partial(jax.jit, inline=True)
+def _quotient(x1: Any, x2: Any) -> Any:
+    """Both made smaller where x2 is so large that its reciprocal, by which XLA multiplies, is flushed to 0."""
+    dtype = jnp.result_type(x1, x2)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        return jnp.divide(x1, x2)
+    smaller = jnp.where(jnp.abs(x2) > 1 / jnp.finfo(dtype).tiny, 2.0**-8, 1.0)
+    return jnp.divide(x1 * smaller, x2 * smaller)
 
 
 _cast = jax.jit(jnp.astype, static_argnums=1, inline=True)
@@ -390,6 +401,8 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
         if device is None and x.dtype != dtype:
             return _cast(x, dtype)
         return jnp.astype(x, dtype, copy=copy, device=device)
+
+    divide = staticmethod(_quotient)
 
     def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: of complex numbers JAX looks at the real parts."""

@@ -105,6 +105,8 @@ EXACT = frozenset(
         "where",
     }
 )
+#: Those of them that round, and so may flush a result below the smallest normal number to zero.
+ROUNDED = frozenset({"add", "multiply", "square", "subtract"})
 #: Functions that IEEE 754 asks to be rounded correctly; a unit is left to engines that multiply by 1 / x.
 NEARLY = frozenset({"divide", "reciprocal", "sqrt"})
 #: Chapters that add up in an order of their own, where the sign of a zero is nobody's.
@@ -132,7 +134,7 @@ def tolerance(made: Op, expected: Any, given: Any) -> tuple[float, float]:
     found = TOLERANCES[tolerance_class(made, complex_=expected.dtype.kind == "c")]
     off = found.ulps * float(np.finfo(expected.dtype).eps)
     if found.of == "the result":
-        return off, 0.0
+        return off, float(np.finfo(expected.dtype).smallest_normal) if made.name in ROUNDED else 0.0
     largest = size_of(expected, least=0.0)
     if found.of == "the largest result" or 0.0 < size_of(given, least=0.0) < SMALL:
         return off, off * largest
