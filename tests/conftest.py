@@ -9,6 +9,7 @@ import pytest
 import unitensor as ut
 from unitensor import _backend
 
+collect_ignore = ["fakes"]  # a module named cupy, which must not be found in CuPy's place
 ENGINES = ("numpy", "jax", "torch", "cupy")
 
 
