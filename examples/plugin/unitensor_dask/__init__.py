@@ -64,7 +64,8 @@ class DaskBackend(Backend):
         return np.asarray(a.compute(scheduler="synchronous"))
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
-        return da.from_array(np.array(a), name=False)
+        # Dask's own choice of chunks divides by the size.
+        return da.from_array(np.array(a), name=False, chunks="auto" if a.size else -1)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
         return self.from_numpy(np.from_dlpack(obj))
