@@ -368,3 +368,20 @@ def test_a_subclass_of_a_plugin_computes_by_its_own_function() -> None:
         _backend._factories.pop("doubling")
         _backend._loaded.pop("doubling", None)
         namespaces[:] = [xp for xp in namespaces if xp.backend.name != "doubling"]
+
+
+def test_gradients_come_home_where_two_backends_have_arrays_of_one_type(site: Site) -> None:
+    """In a process of its own: a move between backends marks it for good."""
+    program = """
+        import unitensor as ut
+        ut.load_backend("numpy")
+        with ut.use_backend("mine"):
+            x = ut.tensor([1.0, 2.0], requires_grad=True)
+        (x.to("numpy") * 2).sum().backward()
+        w = ut.tensor([1.0], requires_grad=True)
+        ((w.to("mine") * 3).to("numpy") * 2).sum().backward()
+        slope = ut.grad(lambda a: (a.to("numpy") ** 2).sum())(x.detach())
+        print(x.grad.backend, w.grad.backend, slope.backend, w.grad.tolist())
+    """
+    site.install("mine", PLUGIN + "\nbackend = Mine\n")
+    assert site.python(program) == "mine numpy mine [6.0]\n"

@@ -61,7 +61,7 @@ def carry(
     raw = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
     wrap = scope["wrap"]
     if _mixed:
-        homes = {s: namespace_of(g) for s, (_, g) in raw.items()}
+        homes = {s: n[2] if n[3] is LEAF else namespace_of(g) for s, (n, g) in raw.items()}
         return {s: (node, wrap(homes[s].as_array(g), homes[s], None)) for s, (node, g) in raw.items()}
     return {s: (node, wrap(xp.as_array(g), xp, None)) for s, (node, g) in raw.items()}
 
@@ -142,7 +142,7 @@ def add_hook(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
         raise GradientError(
             "register_hook: forward mode has no hooks, nor have hvp and hessian, which use it"
         )
-    if node[2] is LEAF:
+    if node[3] is LEAF:
         node.append(hook)
     else:
         x._node = [new_seq(), node[1], "hook", 0, node, hook_rule, (hook, x._xp)]

@@ -8,7 +8,8 @@ with one edge of three items an input, all None where no gradient is asked: the 
 is `rule(xp, g, residual)`, or `g` itself if the rule is None. The items lie side by side because
 the garbage collector visits each container that is alive. The state is 0; SELECTS where the op
 selects (`where`, indexing, `maximum`), so that its zeros mean "not selected"; FREED once the node
-was consumed; LEAF in a leaf, which goes on with its gradient and hooks in place of edges.
+was consumed; LEAF in a leaf, which has its namespace in place of the op, and goes on with its gradient
+and hooks in place of edges.
 
 Nodes point at parents only, so there are no cycles, and a parent is always older than its
 children: going from new to old by sequence number visits each node after all that it feeds.
@@ -142,9 +143,9 @@ class Dual:
         raise GradientError("a Tensor of a finished `jvp` was used; return it from the function instead")
 
 
-def new_leaf(shape: tuple[int, ...], dtype: Any) -> list[Any]:
+def new_leaf(xp: Any, shape: tuple[int, ...], dtype: Any) -> list[Any]:
     """The node of a Tensor whose gradient is asked for."""
-    return [new_seq(), (shape, dtype), LEAF, LEAF, None]
+    return [new_seq(), (shape, dtype), xp, LEAF, None]
 
 
 def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any) -> Any:
@@ -334,6 +335,8 @@ def name_of(node: Any) -> str:
     """The op that made a node, as users know it."""
     if type(node) is Dual:
         return "jvp"
+    if node[3] is LEAF:
+        return "leaf"
     return node[2].path if isinstance(node[2], Op) else str(node[2])
 
 

@@ -158,7 +158,7 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether the Tensor was not computed from others that need gradients."""
-        return self._node is None or self._node[2] is LEAF
+        return self._node is None or self._node[3] is LEAF
 
     @property
     def grad(self) -> Tensor | None:
@@ -167,7 +167,7 @@ class Tensor:
         Of a complex leaf it is the direction of steepest ascent, as in PyTorch.
         """
         node = self._node
-        return node[4] if node is not None and node[2] is LEAF else None
+        return node[4] if node is not None and node[3] is LEAF else None
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -200,7 +200,7 @@ class Tensor:
                     f"requires_grad_: {self.dtype} Tensors have no gradient; expected a floating dtype: "
                     "x.to(ut.float64).requires_grad_()"
                 )
-            self._node = new_leaf(self._data.shape, self._data.dtype)
+            self._node = new_leaf(self._xp, self._data.shape, self._data.dtype)
             self._own = None
         return self
 
@@ -235,7 +235,7 @@ class Tensor:
 
     def zero_grad(self) -> None:
         """Forget the gradient that was added up."""
-        if self._node is not None and self._node[2] is LEAF:
+        if self._node is not None and self._node[3] is LEAF:
             self._node[4] = None
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:

@@ -103,8 +103,13 @@ def _pull(
     found = []
     for v in variables:
         hit = reached.get(_inner_node(v)[0])
-        found.append(zeros_like(v.detach()) if hit is None else hit[1])
+        found.append(zeros_like(v.detach()) if hit is None else _at_home(hit[1], v))
     return found, outer
+
+
+def _at_home(g: Tensor, x: Tensor) -> Tensor:
+    """A cotangent on the backend of its variable, where two backends have arrays of one type."""
+    return g if g._xp is x._xp else scope["wrap"](g._data, x._xp, g._node)  # type: ignore[no-any-return]
 
 
 def _split(x: Tensor, level: int) -> tuple[Tensor, Tensor | None]:
