@@ -109,7 +109,7 @@ def _pull(
 
 def _at_home(g: Tensor, x: Tensor) -> Tensor:
     """A cotangent on the backend of its variable, where two backends have arrays of one type."""
-    return g if g._xp is x._xp else scope["wrap"](g._data, x._xp, g._node)  # type: ignore[no-any-return]
+    return g if g._xp is x._xp else scope["wrap"](g._data, x._xp, g._node)
 
 
 def _split(x: Tensor, level: int) -> tuple[Tensor, Tensor | None]:
