@@ -370,9 +370,9 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
 
     def divide(self, x1: Any, x2: Any, /) -> Any:
         """Mended: XLA's complex quotient overflows, and is NaN at infinities."""
-        return mended.divide(x1, x2) if x1.dtype.kind == "c" else jnp.divide(x1, x2)
+        return mended.divide(x1, x2) if x1.dtype.kind == "c" else _quotient(x1, x2)
 
-    divide = _beside(jnp.divide, divide)
+    divide = _beside(_quotient, divide)
 
     def reciprocal(self, x: Any, /) -> Any:
         """Mended: JAX has none of integers, and its complex one is NaN at infinities."""
@@ -401,8 +401,6 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
         if device is None and x.dtype != dtype:
             return _cast(x, dtype)
         return jnp.astype(x, dtype, copy=copy, device=device)
-
-    divide = staticmethod(_quotient)
 
     def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: of complex numbers JAX looks at the real parts."""

@@ -336,11 +336,20 @@ def test_several_devices_and_a_silent_start() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["exp", "sqrt", "abs", "divide"])
+@pytest.mark.parametrize("name", ["exp", "sqrt", "abs"])
 def test_ordinary_dtypes_go_straight_to_jax(name: str) -> None:
     mended: Any = getattr(ut.current_backend(), name)
     assert mended.ordinary is getattr(jax.numpy, name)
     assert mended.odd == {np.dtype("complex64"), np.dtype("complex128")}
+
+
+@pytest.mark.parametrize("dtype", [ut.float32, ut.float64])
+def test_dividing_by_the_largest_number(dtype: ut.DType) -> None:
+    """XLA multiplies by the reciprocal, which it flushes to 0."""
+    largest = ut.finfo(dtype).max
+    x = ut.asarray([10.0, largest, float("inf"), -0.0], dtype=dtype)
+    got = (x / ut.asarray(largest, dtype=dtype)).numpy()
+    np.testing.assert_allclose(got, x.numpy() / np.asarray(largest, got.dtype), rtol=1e-6)
 
 
 def test_functions_are_one_compiled_program() -> None:
