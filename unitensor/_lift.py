@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 SCALARS = (bool, int, float, complex)
-COMPARISONS = ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
+COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
 def lift(op: Op, x: Any) -> Tensor:

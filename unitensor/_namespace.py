@@ -25,6 +25,7 @@ from ._dtypes import (
     to_floating,
     uint64,
 )
+from ._lift import COMPARISONS
 from ._op import Op, namespaces, table
 
 SCALARS = frozenset({bool, int, float, complex})
@@ -206,10 +207,6 @@ def missing_from(backend: Backend, path: str) -> Callable[..., Any]:
         raise NotImplementedError(f"backend {backend.name!r} has no {path}")
 
     return missing
-
-
-#: Ops that NumPy computes exactly of any two integers.
-COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
 def compared(f: Callable[..., Any], x1: Any, x2: Any, met: tuple[Any, ...], xp: RawNamespace) -> Any:

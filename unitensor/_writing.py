@@ -366,10 +366,9 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
             data = x._data
             if getrefcount(data) == ALONE + 1 and data.base is None and data.dtype.kind != "b":
                 try:
-                    if type(other) is not type(x):
-                        other = xp.scalars[type(other)][data.dtype][other]
-                    if other._xp is xp and other._node is None:
-                        function(data, other._data, data)
+                    value = other if type(other) is type(x) else xp.scalars[type(other)][data.dtype][other]
+                    if value._xp is xp and value._node is None:
+                        function(data, value._data, data)
                         return x
                 except (KeyError, TypeError, ValueError):
                     pass  # nothing was written: the long way finds out why
