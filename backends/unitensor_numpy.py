@@ -178,7 +178,8 @@ class NumpyBackend(Linalg, Special, Backend):
     fft_fftshift = staticmethod(bare(np.fft.fftshift))
     fft_ifftshift = staticmethod(bare(np.fft.ifftshift))
 
-    def reshape(self, x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
+    @staticmethod
+    def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         return x.reshape(shape, copy=True) if copy else x.reshape(shape)
 
     def matmul(self, x1: Any, x2: Any, /) -> Any:

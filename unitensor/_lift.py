@@ -95,7 +95,12 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
 
 
 def scalar_tensor(xp: RawNamespace, value: Any, like: Any) -> Any:
-    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`; kept for reuse.
+    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`."""
+    return scope["wrap"](scalar_array(xp, value, like), xp, None)
+
+
+def scalar_array(xp: RawNamespace, value: Any, like: Any) -> Any:
+    """A Python scalar as a 0-d engine array in the dtype in which it meets `like`; kept for reuse.
 
     The wrappers look into `xp.scalars` first. A float zero is not kept there: 0.0 and -0.0 are
     one key. Nothing is on an engine with several devices, as the key has none.
@@ -111,7 +116,7 @@ def scalar_tensor(xp: RawNamespace, value: Any, like: Any) -> Any:
     found = row.get(key)
     if found is None:
         dtype = promote_scalar(xp.backend.dtype_of(like), kind)
-        found = scope["wrap"](xp.scalar(kind(value), dtype, like), xp, None)
+        found = xp.scalar(kind(value), dtype, like)
         if len(row) > 1000:
             row.clear()
         row[key] = found

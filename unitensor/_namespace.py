@@ -57,7 +57,7 @@ class RawNamespace:
             and type(backend).assign is Backend.assign
             and getattr(type(backend), "getitem", None) is operator.getitem
         )
-        # Python scalars met before, as 0-d Tensors: by type, dtype of the array and value.
+        # Python scalars met before, as 0-d arrays: by type, dtype of the array and value.
         self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
         # NumPy's own functions that have written into an array in place.
         self.ufuncs: dict[str, Any] = {}

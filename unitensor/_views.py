@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ._tensor import Tensor
 
 #: (parent, op, how, shared, held): op None stands for the same elements without a history
-#: (`detach`), how is the op's options, or the key of `getitem`. Arrays that are copies on this
+#: (`detach`), how is the values of the op's options, or the key of `getitem`. Arrays that are copies on this
 #: engine are held, so that a count of references never takes their memory for unshared.
 Base = tuple["Tensor", "Op | None", Any, bool, Any]
 
@@ -69,13 +69,12 @@ def live_views(x: Tensor) -> list[Tensor]:
 # Making views --------------------------------------------------------------------------------------
 
 
-def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | None) -> None:
+def add_view(out: Tensor, x: Tensor, op: Op | None, how: Any) -> None:
     """Note that `out`, which an op made of `x`, is a view of it, if the op's rule says so."""
     xp = x._xp
     name = "" if op is None else op.name
-    if name == "reshape" and xp.array is np.ndarray and out._data.base is x._data and base_of(x) is None:
-        shared = True  # the usual case: NumPy gave a view
-    elif name not in _SOMETIMES:
+    options = options_of(op, how)
+    if name not in _SOMETIMES:
         shared = xp.direct or xp.backend.shares_memory(name, options, x._data, out._data)
     elif _SOMETIMES[name](out, x, options):
         shared = xp.backend.shares_memory(name, options, x._data, out._data)
@@ -83,7 +82,14 @@ def add_view(out: Tensor, x: Tensor, op: Op | None, options: dict[str, Any] | No
         if name == "reshape" and _meet(xp, out._data, x._data):
             out._data = xp.asarray(out._data, copy=True)  # the engine knows of a better layout
         return
-    note(out, x, op, options, shared)
+    note(out, x, op, how, shared)
+
+
+def options_of(op: Op | None, how: Any) -> Any:
+    """The options of a view's op by name; of an index the key."""
+    if op is None or op.name == "getitem":
+        return how
+    return dict(zip(op.options, how))
 
 
 def _meet(xp: Any, a: Any, b: Any) -> bool:
@@ -158,8 +164,9 @@ def apply(xp: Any, op: Op, how: Any, a: Any) -> Any:
     if op.name == "astype":  # a view only where the dtype stays
         return a
     function = getattr(getattr(xp, op.module) if op.module else xp, op.name)
-    args = [how[p] for p in op.positional if p in how]
-    return function(a, *args, **{p: how[p] for p in op.keyword_only})
+    options = options_of(op, how)
+    args = [options[p] for p in op.positional if p in options]
+    return function(a, *args, **{p: options[p] for p in op.keyword_only})
 
 
 def layout(x: Tensor, root: Tensor) -> tuple[Any, Any]:
@@ -212,13 +219,13 @@ def refresh(x: Tensor, *, remake: bool, nodes: bool) -> None:
                 view._data = parent._data if op is None else xp.as_array(apply(xp, op, how, parent._data))
                 if xp.backend.mutable:
                     name = "" if op is None else op.name
-                    shared = xp.backend.shares_memory(name, how, parent._data, view._data)
+                    shared = xp.backend.shares_memory(name, options_of(op, how), parent._data, view._data)
                     view._base = (parent, op, how, shared, None if shared else _held(view, parent))
             recorded = nodes and op is not None
             if recorded:
-                options = {"key": how} if op.name == "getitem" else how
+                options = {"key": how} if op.name == "getitem" else options_of(op, how)
                 view._node = record(op, xp, {"x": parent._data, **options}, (parent._node,), view._data)
             stack.append((view, again, recorded))
 
 
-scope["add_view"] = add_view
+scope.update(add_view=add_view, note=note)

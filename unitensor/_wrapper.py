@@ -77,17 +77,10 @@ def source(made: Op, style: str) -> list[str]:
         "    out._xp = xp",
     ]
     if made.view:
-        lines.append(f"    add_view(out, {made.inputs[0]}, {op}, {_options(made)})")
+        lines += _view(made, op)
     if not made.differentiable:
         return [*lines, "    out._node = None", "    return out"]
-    for x, rule in zip(made.inputs, made.rules):
-        if rule is not None:
-            lines.append(
-                f"    n_{x} = {x}._node"
-                if x not in made.defaults
-                else f"    n_{x} = None if {x} is None else {x}._node"
-            )
-    none = " and ".join(f"n_{x} is None" for x, rule in zip(made.inputs, made.rules) if rule)
+    none = " and ".join(f"n_{x} is None" for x in _ruled(made))
     lines += [f"    if {none}:", "        out._node = None", "        return out"]
     lines += [
         "    if special:",
@@ -113,8 +106,8 @@ def source(made: Op, style: str) -> list[str]:
 
 
 def _unwrap(made: Op, op: str, style: str) -> list[str]:
-    if style:
-        return _unwrap_operands(op, style)
+    if style or (made.scalars and made.positional[:2] == made.inputs == ("x1", "x2")):
+        return _unwrap_pair(made, op, style)
     required = [x for x in made.inputs if x not in made.defaults]
     optional = [x for x in made.inputs if x in made.defaults]
     names = ", ".join(made.inputs)
@@ -127,16 +120,7 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
         test = " or ".join(
             [f"type({x}) is not Tensor" for x in required] + [f"{x} is not None" for x in optional]
         )
-        lines.append(f"    if {test}:")
-        if made.scalars and made.positional == ("x1", "x2"):
-            lines += [
-                "        try:",
-                "            x2 = x1._xp.scalars[type(x2)][x1._data.dtype][x2]",
-                "        except (AttributeError, KeyError, TypeError):",
-                f"            {names} = lift_all({op}, {names})",
-            ]
-        else:
-            lines.append(f"        {names} = lift_all({op}, {names})")
+        lines += [f"    if {test}:", f"        {names} = lift_all({op}, {names})"]
         lines.append(f"    xp = {required[0]}._xp")
         for x in required[1:]:
             lines += [
@@ -150,30 +134,46 @@ def _unwrap(made: Op, op: str, style: str) -> list[str]:
         lines.append(f"    a_{x} = {value}")
     for x in optional:
         lines.append(f"    a_{x} = None if {x} is None else {x}._data")
-    return lines
+    return lines + [f"    n_{x} = {_node_of(made, x)}" for x in _ruled(made)]
 
 
-def _unwrap_operands(op: str, style: str) -> list[str]:
-    """The arrays of an operator, whose own Tensor is x (`self`) and the other operand y."""
+def _ruled(made: Op) -> list[str]:
+    """The inputs that have a gradient."""
+    return [x for x, rule in zip(made.inputs, made.rules) if rule is not None]
+
+
+def _node_of(made: Op, x: str) -> str:
+    return f"{x}._node" if x not in made.defaults else f"None if {x} is None else {x}._node"
+
+
+def _unwrap_pair(made: Op, op: str, style: str) -> list[str]:
+    """Arrays and nodes of two operands, of which x is a Tensor and y a Tensor or a Python scalar.
+
+    Of an operator x is `self`, and Python asks the type of a y that we do not know.
+    """
     x, y = ("x2", "x1") if style == "reflected" else ("x1", "x2")
-    return [
-        f"    xp = {x}._xp",
-        f"    if type({y}) is Tensor:",
-        f"        if {y}._xp is not xp:",
-        f"            raise two_backends({op}, x1, x2)",
-        "    else:",
-        "        try:",
-        f"            {y} = xp.scalars[type({y})][{x}._data.dtype][{y}]",
-        "        except (KeyError, TypeError):",
-        f"            pair = lift_operands({op}, x1, x2)",
-        "            if pair is None:",
-        "                return NotImplemented",
-        "            x1, x2 = pair",
-        "            if x1._xp is not x2._xp:",
-        f"                raise two_backends({op}, x1, x2)",
-        "    a_x1 = x1._data",
-        "    a_x2 = x2._data",
-    ]
+    ruled = _ruled(made)
+    lines = [] if style else ["    if type(x1) is not Tensor:", f"        x1, x2 = lift_all({op}, x1, x2)"]
+    lines += [f"    xp = {x}._xp", f"    a_{x} = {x}._data"]
+    lines += [f"    n_{x} = {x}._node"] * (x in ruled)
+    unwrap = [f"a_{y} = {y}._data", *[f"n_{y} = {y}._node"] * (y in ruled)]
+    check = [f"if {y}._xp is not xp:", f"    raise two_backends({op}, x1, x2)", *unwrap]
+    if style:
+        lift = [
+            f"pair = lift_operands({op}, x1, x2)",
+            "if pair is None:",
+            "    return NotImplemented",
+            "x1, x2 = pair",
+        ]
+    else:
+        lift = [f"x1, x2 = lift_all({op}, x1, x2)"]
+    lines += [f"    if type({y}) is Tensor:", *(f"        {line}" for line in check), "    else:"]
+    if not made.scalars:
+        return [*lines, *(f"        {line}" for line in (*lift, *check))]
+    lines += ["        try:", f"            a_{y} = xp.scalars[type({y})][a_{x}.dtype][{y}]"]
+    lines += [f"            n_{y} = None"] * (y in ruled)
+    lines.append("        except (KeyError, TypeError):")
+    return lines + [f"            {line}" for line in (*lift, *check)]
 
 
 def _call(made: Op, op: str) -> list[str]:
@@ -198,10 +198,11 @@ def _call(made: Op, op: str) -> list[str]:
             arguments.append(value)
     result, function = ("r, kept", made.path + "_keeping") if made.keeps else ("r", made.path)
     call = f"xp.{function}({', '.join(arguments)})"
-    if made.positional == made.inputs == ("x",) and _all_off(made):
+    if made.inputs == ("x",) and _all_off(made):
         # Keywords at their defaults, which all engines share, take longer to hand on than to look at.
         usual = " and ".join(f"{p} is {made.defaults[p]}" for p in made.keyword_only)
-        call = f"xp.{function}(a_x) if {usual} else {call}"
+        short = ", ".join(["a_x", *made.positional[1:]])
+        call = f"xp.{function}({short}) if {usual} else {call}"
     lines += [
         "    try:",
         f"        {result} = {call}",
@@ -217,8 +218,17 @@ def _all_off(made: Op) -> bool:
     return bool(values) and all(v is None or v is False for v in values)
 
 
-def _options(made: Op) -> str:
-    return "{" + ", ".join(f"{p!r}: {p}" for p in made.options) + "}"
+def _view(made: Op, op: str) -> list[str]:
+    """Note a view: at once where NumPy says that it lies in x's memory, which is the usual case."""
+    arguments = f"out, x, {op}, ({', '.join([*made.options, ''])})"
+    if made.name in ("flip", "astype"):  # of which NumPy's answer may be a view where ours is not
+        return [f"    add_view({arguments})"]
+    return [
+        "    if xp.direct and r.base is a_x:",
+        f"        note({arguments}, True)",
+        "    else:",
+        f"        add_view({arguments})",
+    ]
 
 
 def _env(made: Op, called: bool = True) -> str:
@@ -229,14 +239,7 @@ def _env(made: Op, called: bool = True) -> str:
 
 
 def _nodes(made: Op) -> str:
-    items = []
-    for x, rule in zip(made.inputs, made.rules):
-        if rule is None:
-            items.append("None")
-        elif made.outputs is not None:
-            items.append(f"{x}._node")
-        else:
-            items.append(f"n_{x}")
+    items = ["None" if rule is None else f"n_{x}" for x, rule in zip(made.inputs, made.rules)]
     return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
 
 
@@ -363,18 +366,18 @@ def _sequence(made: Op) -> list[str]:
         "    if (type(arrays) is not list and type(arrays) is not tuple) or not arrays:",
         f"        arrays = lift_sequence({op}, arrays)",
         f"    xp = arrays[0]._xp if type(arrays[0]) is Tensor else lift_sequence({op}, arrays)[0]._xp",
-        "    datas = []",
+        "    a_arrays = []",
         "    tracked = False",
         "    for x in arrays:",
         "        if type(x) is not Tensor or x._xp is not xp:",
         f"            lift_sequence({op}, arrays)",
-        "        datas.append(x._data)",
+        "        a_arrays.append(x._data)",
         "        if x._node is not None:",
         "            tracked = True",
         "    try:",
-        f"        r = xp.{made.path}(datas, {arguments})",
+        f"        r = xp.{made.path}(a_arrays, {arguments})",
         "    except Exception as error:",
-        f"        raise explain({op}, xp, {{'arrays': datas, {_options(made)[1:-1]}}}, error) from error",
+        f"        raise explain({op}, xp, {_env(made)}, error) from error",
         "    if type(r) is not xp.array:",
         "        r = xp.as_array(r)",
         "    out = Tensor()",
@@ -384,8 +387,7 @@ def _sequence(made: Op) -> list[str]:
         "        out._node = None",
         "    else:",
         "        nodes = [x._node for x in arrays]",
-        f"        env = {{'arrays': datas, {_options(made)[1:-1]}}}",
-        f"        out._node = record({op}, xp, env, nodes, r)",
+        f"        out._node = record({op}, xp, {_env(made)}, nodes, r)",
         "    return out",
     ]
     return lines

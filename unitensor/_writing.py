@@ -18,7 +18,7 @@ import numpy as np
 
 from ._graph import LEAF, Dual, GradientError, is_grad_enabled, record
 from ._holding import ALONE, alone, seen_outside, stamp
-from ._lift import scalar_tensor
+from ._lift import scalar_array
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
 from ._ops.indexing import explain_key, is_basic, plain_key, take
@@ -366,9 +366,11 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
             data = x._data
             if getrefcount(data) == ALONE + 1 and data.base is None and data.dtype.kind != "b":
                 try:
-                    value = other if type(other) is type(x) else xp.scalars[type(other)][data.dtype][other]
-                    if value._xp is xp and value._node is None:
-                        function(data, value._data, data)
+                    if type(other) is not type(x):
+                        function(data, xp.scalars[type(other)][data.dtype][other], data)
+                        return x
+                    if other._xp is xp and other._node is None:
+                        function(data, other._data, data)
                         return x
                 except (KeyError, TypeError, ValueError):
                     pass  # nothing was written: the long way finds out why
@@ -422,10 +424,12 @@ def _in_memory(x: Tensor, other: Any, name: str) -> bool:
         return False
     if type(other) in NUMBERS:
         try:
-            other = scalar_tensor(xp, other, data)
+            value = scalar_array(xp, other, data)
         except OverflowError:
             return False
-    if type(other) is not type(x) or other._node is not None or other._xp is not xp:
+    elif type(other) is type(x) and other._node is None and other._xp is xp:
+        value = other._data
+    else:
         return False
     root = x
     if base_of(x) is not None:
@@ -435,11 +439,11 @@ def _in_memory(x: Tensor, other: Any, name: str) -> bool:
             if type(root._node) is Dual or (op is not None and op.name == "broadcast_to"):
                 return False
     try:
-        function(data, other._data, data)
+        function(data, value, data)
     except (TypeError, ValueError):
         return False  # nothing was written: the long way finds out why
     xp.ufuncs[name] = function
-    del data, other  # `alone` counts references
+    del data, other, value  # `alone` counts references
     if not (root is x and alone(x)):
         stamp(root)
         if live_views(root):
