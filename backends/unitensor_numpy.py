@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 from unitensor_numpy_linalg import Linalg
 from unitensor_numpy_special import Special
 
@@ -20,6 +21,9 @@ from unitensor import Backend, DType
 add_up: Any = np.add.reduce
 #: Integers with the bits of a floating dtype.
 _BITS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
+#: Those that NumPy neither sums in a wider one nor computes with in parts.
+_FULL = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+_COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 NO_ORDER = "complex numbers have no order"
 
 
@@ -37,7 +41,7 @@ _BLAS = frozenset(np.dtype(c) for c in "fdFD")
 def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
     def ordered(x: Any, /, **options: Any) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return f(x, **options)
 
@@ -47,11 +51,11 @@ def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
 
 
 def _ordered2(f: Callable[..., Any]) -> Callable[..., Any]:
-    def ordered(x1: Any, x2: Any, /, **options: Any) -> Any:
+    def ordered(x1: Any, x2: Any, /) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
-        if x1.dtype.kind == "c" or (type(x2) is np.ndarray and x2.dtype.kind == "c"):
+        if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
             raise TypeError(NO_ORDER)
-        return f(x1, x2, **options)
+        return f(x1, x2)
 
     return ordered
 
@@ -275,6 +279,20 @@ class NumpyBackend(Linalg, Special, Backend):
             total = add_up(x, axis, keepdims=True) if keepdims else add_up(x, axis)
         return total / (x.size // (total.size or 1))
 
+    def var(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        """NumPy's own steps, without the Python around them."""
+        if x.dtype in _FULL and x.size and x.ndim:
+            total = add_up(x, axis, keepdims=True)
+            n = x.size // total.size
+            if n > correction:
+                off = x - total / n
+                np.multiply(off, off, off)
+                return add_up(off, axis, keepdims=keepdims) / (n - correction)
+        return np.var(x, axis=axis, correction=correction, keepdims=keepdims)
+
+    def std(self, x: Any, /, *, axis: Any = None, correction: float = 0.0, keepdims: bool = False) -> Any:
+        return np.sqrt(self.var(x, axis=axis, correction=correction, keepdims=keepdims))
+
     def all(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         return np.logical_and.reduce(x, axis=axis, out=..., keepdims=keepdims)
 
@@ -288,7 +306,7 @@ class NumpyBackend(Linalg, Special, Backend):
             x = x.copy()
         if max is not None:
             x = np.minimum(x, max)
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return x
 
@@ -304,20 +322,25 @@ class NumpyBackend(Linalg, Special, Backend):
     greater_equal = staticmethod(_ordered2(np.greater_equal))
     maximum = staticmethod(_ordered2(np.maximum))
     minimum = staticmethod(_ordered2(np.minimum))
-    searchsorted = staticmethod(_ordered2(np.searchsorted))
     argmax = staticmethod(_ordered1(np.ndarray.argmax))
     argmin = staticmethod(_ordered1(np.ndarray.argmin))
 
+    def searchsorted(self, x1: Any, x2: Any, /, **options: Any) -> Any:
+        """Mended: NumPy orders complex numbers, by their real parts first."""
+        if x1.dtype in _COMPLEX or x2.dtype in _COMPLEX:
+            raise TypeError(NO_ORDER)
+        return np.searchsorted(x1, x2, **options)
+
     def sort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
         """Mended: NumPy has no descending order, and one of complex numbers."""
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         rising = np.sort(x, axis=axis, stable=stable)
         return np.flip(rising, axis) if descending else rising
 
     def argsort(self, x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
         """Mended: NumPy has no descending order, and one of complex numbers."""
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         if not descending:
             return np.argsort(x, axis=axis, stable=stable)
@@ -327,13 +350,13 @@ class NumpyBackend(Linalg, Special, Backend):
 
     def max(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return np.maximum.reduce(x, axis=axis, out=..., keepdims=keepdims)
 
     def min(self, x: Any, /, *, axis: Any = None, keepdims: bool = False) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
-        if x.dtype.kind == "c":
+        if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return np.minimum.reduce(x, axis=axis, out=..., keepdims=keepdims)
 

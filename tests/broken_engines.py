@@ -47,7 +47,7 @@ def register(fault: Fault) -> str:
 def forget(fault: Fault) -> None:
     """Take a broken engine out of every registry again."""
     _backend._factories.pop(fault.name, None)
-    _backend._loaded.pop(fault.name, None)
+    _backend.forget(fault.name)
     namespaces[:] = [xp for xp in namespaces if xp.backend.name != fault.name]
 
 

@@ -31,3 +31,4 @@ def _unchanged_choices() -> Iterator[None]:
     yield
     ut.set_default_dtype(default)
     _backend._process_default = chosen
+    _backend._current.clear()

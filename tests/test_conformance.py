@@ -36,6 +36,7 @@ def no_engine_stays() -> Iterator[None]:
     for registry, before in kept:
         registry.clear()  # type: ignore[attr-defined]  # two dicts of different values
         registry.update(before)  # type: ignore[attr-defined]  # likewise
+    _backend._current.clear()
     del namespaces[known:]
 
 

@@ -255,8 +255,8 @@ _factories: dict[str, Callable[[], Backend]] = {}
 _loaded: dict[str, Backend] = {}
 _chosen: ContextVar[str | None] = ContextVar("unitensor_backend", default=None)
 _process_default: str | None = None
-#: What UNITENSOR_BACKEND said at first use: reading the environment is too slow to repeat.
-_environment = ""
+#: The current namespace by what `_chosen` says: at None the process's, found at first use.
+_current: dict[str | None, RawNamespace] = {}
 
 
 def entry_points() -> dict[str, list[Any]]:
@@ -274,7 +274,13 @@ def entry_points() -> dict[str, list[Any]]:
 def register_backend(name: str, factory: Callable[[], Backend]) -> None:
     """Add a backend for this process: what an entry point does for every process."""
     _factories[name] = factory
+    forget(name)
+
+
+def forget(name: str) -> None:
+    """Load a backend anew when it is next asked for."""
     _loaded.pop(name, None)
+    _current.clear()
 
 
 def load_backend(name: str) -> Backend:
@@ -369,18 +375,21 @@ def current_backend() -> Backend:
     >>> ut.current_backend().name
     'numpy'
     """
+    return current_namespace().backend
+
+
+def current_namespace() -> RawNamespace:
+    """The functions of the current backend."""
     try:
-        return _loaded[_chosen.get() or _process_default or _environment]
+        return _current[_chosen.get()]
     except KeyError:
-        return _load_current()
+        xp = _current[_chosen.get()] = _load_current().namespace
+        return xp
 
 
 def _load_current() -> Backend:
-    global _environment
     name = current_backend_name()
     try:
-        if not (_chosen.get() or _process_default):
-            _environment = name
         return load_backend(name)
     except BackendError as error:
         if name == os.environ.get("UNITENSOR_BACKEND"):
@@ -393,6 +402,7 @@ def set_backend(name: str) -> None:
     global _process_default
     load_backend(name)
     _process_default = name
+    _current.clear()
 
 
 @contextmanager

@@ -32,21 +32,24 @@ def lift(op: Op, x: Any) -> Tensor:
 def lift_all(op: Op, *values: Any) -> tuple[Any, ...]:
     """Operands as Tensors of one backend: Python and NumPy scalars take the others' side."""
     tensor_type = scope["Tensor"]
-    first = next((v for v in values if isinstance(v, tensor_type)), None)
-    if first is None:
+    like: Any = None
+    for name, value in zip(op.inputs, values):
+        if isinstance(value, tensor_type):
+            if name in op.promote:  # whose dtype scalars take: of `where`, not the condition's
+                like = value
+                break
+            if like is None:
+                like = value
+    if like is None:
         raise TypeError(
             f"{op.path}: expected at least one Tensor, got "
             + ", ".join(f"{type(v).__name__} {describe(v)}" for v in values)
             + "; use ut.asarray(...)"
         )
-    # A scalar takes the dtype of the arrays that it meets: of `where`, not the condition's.
-    like = next(
-        (v for x, v in zip(op.inputs, values) if x in op.promote and isinstance(v, tensor_type)), first
-    )
     lifted: list[Any] = []
     for name, value in zip(op.inputs, values):
-        if value is None and name in op.defaults:
-            lifted.append(None)
+        if type(value) is tensor_type or (value is None and name in op.defaults):
+            lifted.append(value)
             continue
         if name in op.plain and isinstance(value, int):
             lifted.append(int(value))
@@ -86,41 +89,45 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
         return scope["wrap"](array, xp, None)
     if isinstance(value, SCALARS) and op.scalars:
         try:
-            return scalar_tensor(like._xp, value, like._data)
+            array = scalar_array(like._xp, value, like._data)
         except OverflowError as error:
-            if op.path in COMPARISONS:  # what no element can be compares as infinity does
-                return scalar_tensor(like._xp, math.copysign(math.inf, value.real), like._data)
-            raise OverflowError(f"{op.path}: {error}, the dtype of the other operand") from None
+            if op.path not in COMPARISONS:
+                raise OverflowError(f"{op.path}: {error}, the dtype of the other operand") from None
+            # What no element can be compares as infinity does.
+            array = scalar_array(like._xp, math.copysign(math.inf, value.real), like._data)
+        return scope["wrap"](array, like._xp, None)
     return None
-
-
-def scalar_tensor(xp: RawNamespace, value: Any, like: Any) -> Any:
-    """A Python scalar as a 0-d Tensor in the dtype in which it meets `like`."""
-    return scope["wrap"](scalar_array(xp, value, like), xp, None)
 
 
 def scalar_array(xp: RawNamespace, value: Any, like: Any) -> Any:
     """A Python scalar as a 0-d engine array in the dtype in which it meets `like`; kept for reuse.
 
-    The wrappers look into `xp.scalars` first. A float zero is not kept there: 0.0 and -0.0 are
-    one key. Nothing is on an engine with several devices, as the key has none.
+    The wrappers look into `xp.scalars` first. There None stands for a zero, as 0.0 and -0.0 are one
+    key. On an engine with several devices nothing is kept, as the key has none.
     """
+    try:
+        found = xp.scalars[type(value)][like.dtype][value]
+        return zero(xp, value, like) if found is None else found
+    except (KeyError, TypeError):
+        pass
     kind = type(value) if type(value) in SCALARS else next(k for k in SCALARS if isinstance(value, k))
-    kept = xp.zeros_kept if value == 0 and kind is not int else xp.scalars.setdefault(kind, {})
-    key: Any = value
-    if value == 0 and kind is not int:
-        key = (kind, str(value))
-    if xp.many_devices:
-        kept, key = xp.zeros_kept, (kind, str(value), xp.backend.raw_device_of(like))
-    row = kept.setdefault(like.dtype, {})
-    found = row.get(key)
-    if found is None:
-        dtype = promote_scalar(xp.backend.dtype_of(like), kind)
-        found = xp.scalar(kind(value), dtype, like)
+    made = xp.scalar(kind(value), promote_scalar(xp.backend.dtype_of(like), kind), like)
+    if not xp.many_devices:
+        row = xp.scalars.setdefault(kind, {}).setdefault(like.dtype, {})
         if len(row) > 1000:
             row.clear()
-        row[key] = found
-    return found
+        row[value] = None if value == 0 and kind in (float, complex) else made
+    return made
+
+
+def zero(xp: RawNamespace, value: Any, like: Any) -> Any:
+    """A float or complex zero, of which +0 and -0 differ, as a 0-d engine array; kept for reuse."""
+    key = like.dtype, type(value), math.copysign(1.0, value.real), math.copysign(1.0, value.imag)
+    made = xp.zeros_kept.get(key)
+    if made is None:
+        dtype = promote_scalar(xp.backend.dtype_of(like), type(value))
+        made = xp.zeros_kept[key] = xp.scalar(value, dtype, like)
+    return made
 
 
 def lift_sequence(op: Op, arrays: Any) -> list[Any]:
@@ -241,4 +248,5 @@ scope.update(
     lift_sequence=lift_sequence,
     two_backends=two_backends,
     explain=explain,
+    zero=zero,
 )

@@ -697,11 +697,16 @@ class Tensor:
 
 
 def _as_shape(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    if len(shape) == 1:
-        first: Any = shape[0]
-        if not hasattr(first, "__index__") or getattr(first, "ndim", False):
-            shape = tuple(first)
-    return tuple(int(n) for n in shape)
+    """Lengths given one by one, or as one sequence."""
+    first = shape[0] if len(shape) == 1 else None
+    if type(first) is tuple:
+        shape = first
+    elif first is not None and (not hasattr(first, "__index__") or getattr(first, "ndim", False)):
+        shape = tuple(first)
+    for n in shape:
+        if type(n) is not int:
+            return tuple([int(n) for n in shape])
+    return shape
 
 
 def _view_as(x: Tensor, dtype: DType) -> Tensor:

@@ -170,7 +170,12 @@ def _unwrap_pair(made: Op, op: str, style: str) -> list[str]:
     lines += [f"    if type({y}) is Tensor:", *(f"        {line}" for line in check), "    else:"]
     if not made.scalars:
         return [*lines, *(f"        {line}" for line in (*lift, *check))]
-    lines += ["        try:", f"            a_{y} = xp.scalars[type({y})][a_{x}.dtype][{y}]"]
+    lines += [
+        "        try:",
+        f"            a_{y} = xp.scalars[type({y})][a_{x}.dtype][{y}]",
+        f"            if a_{y} is None:",
+        f"                a_{y} = zero(xp, {y}, a_{x})",
+    ]
     lines += [f"            n_{y} = None"] * (y in ruled)
     lines.append("        except (KeyError, TypeError):")
     return lines + [f"            {line}" for line in (*lift, *check)]
@@ -223,8 +228,13 @@ def _view(made: Op, op: str) -> list[str]:
     arguments = f"out, x, {op}, ({', '.join([*made.options, ''])})"
     if made.name in ("flip", "astype"):  # of which NumPy's answer may be a view where ours is not
         return [f"    add_view({arguments})"]
+    # A reshaped view is one by a rule of ours where it is not of x's own memory.
+    seen = (
+        "base is a_x" if made.name == "reshape" else "base is not None and (base is a_x or base is a_x.base)"
+    )
     return [
-        "    if xp.direct and r.base is a_x:",
+        "    base = r.base if xp.direct else None",
+        f"    if {seen}:",
         f"        note({arguments}, True)",
         "    else:",
         f"        add_view({arguments})",

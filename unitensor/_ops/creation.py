@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._backend import backend_of, current_backend, find_device, load_backend
+from .._backend import _chosen, _current, backend_of, current_namespace, find_device, load_backend
 from .._dtypes import (
     STANDARD,
     DType,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 ndarray = np.ndarray
 #: `Tensor` itself, set when its module is complete.
 new_tensor: Any = None
+# What `current_namespace` looks up, without its call.
+chosen, current = _chosen.get, _current
 #: NumPy's dtypes that are taken over as they are, without a look at byte order or kind.
 NATIVE = frozenset(d.dtype for d in STANDARD)
 
@@ -42,7 +44,7 @@ NATIVE = frozenset(d.dtype for d in STANDARD)
 def home(device: Any, name: str) -> tuple[RawNamespace, Any]:
     """The namespace and raw device on which to create: the current backend's by default."""
     if device is None:
-        return current_backend().namespace, None
+        return current_namespace(), None
     found = find_device(device, op=name)
     return load_backend(found.backend).namespace, found.raw
 
@@ -335,10 +337,13 @@ def asarray(
     (unitensor.int64, unitensor.float64)
     """
     if type(obj) is ndarray and dtype is None and device is None and copy is None and obj.dtype in NATIVE:
-        backend = current_backend()
+        try:
+            xp = current[chosen()]
+        except KeyError:
+            xp = current_namespace()
         out: Tensor = new_tensor()
-        out._xp = xp = backend._raw or backend.namespace
-        out._data = obj if xp.array is ndarray else backend.from_numpy(obj)
+        out._xp = xp
+        out._data = obj if xp.array is ndarray else xp.backend.from_numpy(obj)
         out._node = None
         return out
     if isinstance(obj, scope["Tensor"]):

@@ -239,9 +239,19 @@ def plain_key(x: Tensor, key: Any) -> Any:
     """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
     if type(key) is not tuple:
         return _plain_part(x, key)
+    whole = False
     for part in key:
         kind = type(part)
-        if kind is not int and part is not None and not (kind is slice and _has_plain_bounds(part)):
+        if kind is int or part is None:
+            continue
+        if part is Ellipsis and not whole:
+            whole = True
+        elif (
+            kind is not slice
+            or type(part.start) not in _BOUNDS
+            or type(part.stop) not in _BOUNDS
+            or type(part.step) not in _BOUNDS
+        ):
             break
     else:
         return key
@@ -252,17 +262,14 @@ def plain_key(x: Tensor, key: Any) -> Any:
     return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
 
 
-def _has_plain_bounds(part: slice) -> bool:
-    return type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS
-
-
 def _plain_part(x: Tensor, part: Any) -> Any:
     if part is None or part is Ellipsis or type(part) is int or type(part) is bool:
         return part
     if type(part) is slice:
-        if _has_plain_bounds(part):
+        bounds = part.start, part.stop, part.step
+        if all(type(b) in _BOUNDS for b in bounds):
             return part
-        return slice(*(None if b is None else operator.index(b) for b in (part.start, part.stop, part.step)))
+        return slice(*(None if b is None else operator.index(b) for b in bounds))
     if isinstance(part, scope["Tensor"]):
         if part._xp is not x._xp:
             raise two_backends(GETITEM, x, part)
