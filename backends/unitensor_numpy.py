@@ -22,8 +22,10 @@ add_up: Any = np.add.reduce
 #: Integers with the bits of a floating dtype.
 _BITS: dict[Any, Any] = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 #: Those that NumPy neither sums in a wider one nor computes with in parts.
-_FULL = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
-_COMPLEX = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
+_FULL: frozenset[Any] = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+_INFINITY: dict[Any, Any] = {dtype: np.asarray(np.inf, dtype) for dtype in _FULL}
+_ZERO: dict[Any, Any] = {dtype: np.asarray(0.0, dtype) for dtype in _FULL}
+_COMPLEX: frozenset[Any] = frozenset({np.dtype(np.complex64), np.dtype(np.complex128)})
 NO_ORDER = "complex numbers have no order"
 
 
@@ -34,8 +36,20 @@ def bare(f: Any) -> Any:
 
 choose = bare(np.where)
 dot = bare(np.dot)
+put_masked = bare(np.putmask)
 #: The dtypes that BLAS multiplies.
 _BLAS = frozenset(np.dtype(c) for c in "fdFD")
+
+
+def _is_bound(x: Any, bound: Any) -> bool:
+    """Whether a bound of all elements is better left to `clip`, which is three times as fast there."""
+    return (
+        x.size > 1000
+        and x.dtype in _FULL
+        and type(bound) is ndarray
+        and bound.dtype is x.dtype
+        and not bound.shape
+    )
 
 
 def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
@@ -208,12 +222,13 @@ class NumpyBackend(Linalg, Special, Backend):
         if not x.flags.c_contiguous or lead < 0:
             return np.broadcast_to(x, shape)
         strides = [0] * lead
-        for n, m, step in zip(x.shape, shape[lead:], x.strides):
-            if n != m and n != 1:
-                return np.broadcast_to(x, shape)  # which knows what to say
-            strides.append(step if n == m else 0)
-        out: Any = np.ndarray(shape, x.dtype, x, 0, strides)
-        out.flags.writeable = False
+        if x.ndim:
+            for n, m, step in zip(x.shape, shape[lead:], x.strides):
+                if n != m and n != 1:
+                    return np.broadcast_to(x, shape)  # which knows what to say
+                strides.append(step if n == m else 0)
+        out: Any = ndarray(shape, x.dtype, x, 0, strides)
+        out.setflags(False)
         return out
 
     def where(self, condition: Any, x1: Any, x2: Any, /) -> Any:
@@ -239,18 +254,20 @@ class NumpyBackend(Linalg, Special, Backend):
         return out.view(x1.dtype)
 
     def masked(self, x: Any, mask: Any) -> Any:
-        """Chosen bit by bit, too, whatever the mask's pattern."""
+        """By no branches, too: integers that have x's bits, times 0 and 1."""
         bits = _BITS.get(x.dtype)
-        odd = bits is None or x.shape != mask.shape or mask.dtype.kind != "b"
-        if odd or x.size < 1024:
+        if bits is None or x.shape != mask.shape or mask.dtype.kind != "b":
             return choose(mask, x, x.dtype.type(0))
-        signs = mask.view(np.int8)
-        out = np.negative(signs).astype(bits)  # all bits where it holds
-        out &= x.view(bits)
+        if x.size < 1024:
+            out = np.zeros(x.shape, x.dtype)
+            put_masked(out, mask, x)
+            return out
+        out = mask.astype(bits)
+        out *= x.view(bits)
         return out.view(x.dtype)
 
     def relu(self, x: Any, /) -> Any:
-        return np.maximum(x, 0.0)
+        return self.maximum(x, _ZERO.get(x.dtype, 0.0))
 
     def halved(self, x: Any, mask: Any) -> Any:
         """Ties are rare."""
@@ -300,15 +317,33 @@ class NumpyBackend(Linalg, Special, Backend):
         return np.logical_or.reduce(x, axis=axis, out=..., keepdims=keepdims)
 
     def clip(self, x: Any, /, min: Any = None, max: Any = None) -> Any:
+        if min is not None and max is not None and _is_bound(x, min) and _is_bound(x, max):
+            return x.clip(min, max)
         if min is not None:
-            x = np.maximum(x, min)
+            x = self.maximum(x, min)
         elif max is None:
             x = x.copy()
         if max is not None:
-            x = np.minimum(x, max)
+            x = self.minimum(x, max)
         if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return x
+
+    def maximum(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: NumPy orders complex numbers, by their real parts first."""
+        if _is_bound(x1, x2):
+            return x1.clip(x2, _INFINITY[x1.dtype])
+        if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
+            raise TypeError(NO_ORDER)
+        return np.maximum(x1, x2)
+
+    def minimum(self, x1: Any, x2: Any, /) -> Any:
+        """Mended: NumPy orders complex numbers, by their real parts first."""
+        if _is_bound(x1, x2):
+            return x1.clip(-_INFINITY[x1.dtype], x2)
+        if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
+            raise TypeError(NO_ORDER)
+        return np.minimum(x1, x2)
 
     def unique_values(self, x: Any, /) -> Any:
         """Mended: NumPy's own does not sort."""
@@ -320,8 +355,6 @@ class NumpyBackend(Linalg, Special, Backend):
     less_equal = staticmethod(_ordered2(np.less_equal))
     greater = staticmethod(_ordered2(np.greater))
     greater_equal = staticmethod(_ordered2(np.greater_equal))
-    maximum = staticmethod(_ordered2(np.maximum))
-    minimum = staticmethod(_ordered2(np.minimum))
     argmax = staticmethod(_ordered1(np.ndarray.argmax))
     argmin = staticmethod(_ordered1(np.ndarray.argmin))
 

@@ -12,6 +12,7 @@ from ._backend import backend_of, load_backend
 from ._dtypes import complex_dtype
 from ._errors import describe
 from ._graph import LEAF, Dual, GradientError, new_seq
+from ._lift import scalar_array
 from ._op import scope
 from ._pass import apply_recorded, propagate
 
@@ -32,12 +33,15 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
             "or it was computed under no_grad or detached"
         )
     if g is None:
-        if y.size != 1:
-            raise GradientError(
-                f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
-                "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
-            )
-        return scope["tensors"].ones_like(scope["wrap"](y._data, y._xp, None))  # type: ignore[no-any-return]
+        one = scalar_array(y._xp, 1.0, y._data)
+        if y._data.shape != ():
+            if y.size != 1:
+                raise GradientError(
+                    f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
+                    "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
+                )
+            one = y._xp.ones_like(y._data)
+        return scope["wrap"](one, y._xp, None)  # type: ignore[no-any-return]
     if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
             f"{what}: the cotangent is {describe(g)} on {g.backend!r}; "
@@ -58,12 +62,14 @@ def carry(
         return propagate(roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded)
     if _mixed:
         xp = MixedNamespace()
-    raw = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
+    found = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
     wrap = scope["wrap"]
-    if _mixed:
-        homes = {s: n[2] if n[3] is LEAF else namespace_of(g) for s, (n, g) in raw.items()}
-        return {s: (node, wrap(homes[s].as_array(g), homes[s], None)) for s, (node, g) in raw.items()}
-    return {s: (node, wrap(xp.as_array(g), xp, None)) for s, (node, g) in raw.items()}
+    for s, (node, g) in found.items():
+        home = xp
+        if _mixed:
+            home = node[2] if node[3] is LEAF else namespace_of(g)
+        found[s] = node, wrap(home.as_array(g), home, None)
+    return found
 
 
 def backward(
@@ -75,8 +81,9 @@ def backward(
 ) -> None:
     """Add the gradients of some Tensors, weighted by cotangents, to the leaves' `grad`."""
     starts = [cotangent(y, g, "backward") for y, g in zip(ys, gs)]
-    if [y for y in ys if type(y._node) is Dual]:
-        raise GradientError("backward inside jvp: use ut.grad, ut.vjp or ut.hvp there")
+    for y in ys:
+        if type(y._node) is Dual:
+            raise GradientError("backward inside jvp: use ut.grad, ut.vjp or ut.hvp there")
     keep = create_graph if retain_graph is None else retain_graph
     leaves = carry(ys, starts, keep=keep, recorded=create_graph)
     seen = {id(s._data) for s in starts}
@@ -85,8 +92,9 @@ def backward(
             xp = g._xp
             if complex_dtype(g._data.dtype):
                 g = scope["tensors"].conj(g)
-            for hook in node[5:]:
-                g = hook.shown(g)
+            if len(node) > 5:
+                for hook in node[5:]:
+                    g = hook.shown(g)
             if node[4] is None:
                 # Two leaves, or a leaf and the caller, must not share one array.
                 if id(g._data) in seen or xp.backend.is_view(g._data):

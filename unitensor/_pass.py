@@ -13,7 +13,7 @@ from typing import Any
 from numpy import errstate, ufunc
 
 from ._backend import backend_of
-from ._dtypes import as_dtype, is_complex
+from ._dtypes import complex_dtype
 from ._graph import (
     FREED,
     LEAF,
@@ -77,11 +77,18 @@ def _propagate(
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
     leaves: dict[int, tuple[list[Any], Any]] = {}
+    # The newest parent stays in hand, so that a chain never touches the heap.
+    newest = 0
+    hand: Any = None
+    hand_g: Any = None
+    if len(roots) == 1:
+        ((hand, hand_g),) = roots
+        newest, roots = hand[0], []
     for node, g in roots:
         if node[0] in pending:
             pending[node[0]][1] = accumulate(xp, pending[node[0]][1], g)
         else:
-            pending[node[0]] = [node, g]
+            pending[node[0]] = [node, g, False]
             heappush(heap, -node[0])
     add = xp.add
     careful = False
@@ -94,22 +101,18 @@ def _propagate(
     oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
-    # The newest parent stays in hand, so that a chain never touches the heap.
-    newest = 0
-    hand: Any = None
-    hand_g: Any = None
     parent: Any
     while True:
         if heap and -heap[0] > newest:
             if newest:
-                pending[newest] = [hand, hand_g]
+                pending[newest] = [hand, hand_g, False]
                 cell = pending.pop(-heapreplace(heap, -newest))
             else:
                 cell = pending.pop(-heappop(heap))
             node, g = cell[0], cell[1]
         elif newest:
             node, g = hand, hand_g
-        elif saved is not None and not careful and any(has_nan(xp, g) for _, g in leaves.values()):
+        elif saved is not None and not careful and any(has_nan(xp, g) for g in _since(saved, leaves)):
             pending, heap, leaves, node, g = saved
             careful = True
             plain = False
@@ -141,7 +144,7 @@ def _propagate(
             elif selects and saved is None and plain:
                 _silence(silence)
                 for cell in pending.values():
-                    del cell[2:]  # what is kept must not change
+                    cell[2] = False  # what is kept must not change
                 saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), dict(leaves), node, g)
         if keep:
             pass
@@ -165,24 +168,23 @@ def _propagate(
                     gp = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
                 s = parent[0]
                 if s == newest:
-                    hand_g = add(hand_g, gp) if type(gp) is not tuple else accumulate(xp, hand_g, gp)
+                    hand_g = add(hand_g, gp) if rule is not select_rule else accumulate(xp, hand_g, gp)
                 elif s in pending:
                     cell = pending[s]
-                    if type(gp) is tuple:
+                    if rule is select_rule:
                         cell[1] = accumulate(xp, cell[1], gp)
-                    elif len(cell) == 3:
+                    elif cell[2]:
                         add(cell[1], gp, cell[1])
                     else:
                         cell[1] = total = add(cell[1], gp)
-                        if in_place and type(total) is xp.array:
-                            cell.append("own")
+                        cell[2] = in_place and type(total) is xp.array
                 elif s > newest:
                     if newest:
-                        pending[newest] = [hand, hand_g]
+                        pending[newest] = [hand, hand_g, False]
                         heappush(heap, -newest)
                     newest, hand, hand_g = s, parent, gp
                 else:
-                    pending[s] = [parent, gp]
+                    pending[s] = [parent, gp, False]
                     heappush(heap, -s)
             if second is not None:
                 parent, rule, residual, second = second, rule2, residual2, None
@@ -190,6 +192,15 @@ def _propagate(
                 parent, rule, residual = rest.pop()
             else:
                 break
+
+
+def _since(saved: Any, leaves: dict[int, tuple[list[Any], Any]]) -> Iterator[Any]:
+    """The cotangents of leaves that came or changed after a state of the pass was saved."""
+    pending, _, reached, *_ = saved
+    for s, (_, g) in leaves.items():
+        before = reached.get(s) or pending.get(s)
+        if before is None or before[1] is not g:
+            yield g
 
 
 def _silence(entered: list[errstate]) -> None:
@@ -240,7 +251,7 @@ def has_nan(xp: Any, g: Any) -> bool:
     """Whether there is a NaN in a cotangent; of complex infinities that cancel it may say so, too."""
     if 0 in g.shape:
         return False
-    one = xp.sum(g) if is_complex(as_dtype(g.dtype)) else xp.max(g)  # the quickest that keeps a NaN
+    one = xp.sum(g) if complex_dtype(g.dtype) else xp.max(g)  # the quickest that keeps a NaN
     value = complex(one)
     return value != value
 

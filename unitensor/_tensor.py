@@ -171,14 +171,15 @@ class Tensor:
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if not self.is_leaf or self._node is None:
+        node = self._node
+        if node is None or node[3] is not LEAF:
             raise GradientError("grad: only a leaf that requires a gradient has one to set")
         if value is not None and (value.shape != self.shape or value._xp is not self._xp):
             raise ValueError(
                 f"grad: expected shape {self.shape} on {self.backend!r}, "
                 f"got {describe(value)} on {value.backend!r}"
             )
-        self._node[4] = value
+        node[4] = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for the gradient of this leaf, or stop asking; returns the Tensor itself.

@@ -260,6 +260,8 @@ def _residual(rule: Rule) -> str:
         if name in rule.op.inputs:
             return f"a_{name}"
         array, _, fact = name.rpartition("_")
+        if array == rule.op.inputs[rule.index]:  # of which the node knows
+            return f"n_{array}[1][{int(fact == 'dtype')}]"
         return f"a_{array}.{fact}" if array in rule.op.inputs else name
 
     if len(rule.needs) == 1:

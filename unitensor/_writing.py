@@ -366,13 +366,18 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
             data = x._data
             if getrefcount(data) == ALONE + 1 and data.base is None and data.dtype.kind != "b":
                 try:
-                    if type(other) is not type(x):
-                        function(data, xp.scalars[type(other)][data.dtype][other], data)
+                    if type(other) is type(x):
+                        if other._xp is xp and other._node is None:
+                            function(data, other._data, data)
+                            return x
+                    elif type(other) in NUMBERS:
+                        try:
+                            value = xp.scalars[type(other)][data.dtype][other]
+                        except KeyError:
+                            value = scalar_array(xp, other, data)
+                        function(data, value, data)
                         return x
-                    if other._xp is xp and other._node is None:
-                        function(data, other._data, data)
-                        return x
-                except (KeyError, TypeError, ValueError):
+                except (OverflowError, TypeError, ValueError):
                     pass  # nothing was written: the long way finds out why
                 del data  # the long way counts references, too
         return _in_place(x, other, name, symbol)

@@ -53,7 +53,9 @@ def product(xp: Any, first: Any, *others: Any) -> Any:
 
 
 def _matmul_rule1(xp: Any, g: Any, x1_shape: Any, x2: Any) -> Any:
-    if len(x2.shape) == 1:
+    if len(x1_shape) == x2.ndim == 2:
+        return xp.matmul(g, xp.matrix_transpose(x2))
+    if x2.ndim == 1:
         if len(x1_shape) == 1:
             return xp.multiply(g, x2)
         return xp.multiply(xp.expand_dims(g, axis=-1), x2)
@@ -64,7 +66,9 @@ def _matmul_rule1(xp: Any, g: Any, x1_shape: Any, x2: Any) -> Any:
 
 
 def _matmul_rule2(xp: Any, g: Any, x1: Any, x2_shape: Any) -> Any:
-    if len(x1.shape) == 1:
+    if x1.ndim == len(x2_shape) == 2:
+        return xp.matmul(xp.matrix_transpose(x1), g)
+    if x1.ndim == 1:
         if len(x2_shape) == 1:
             return xp.multiply(g, x1)
         return sum_to(xp, xp.multiply(xp.expand_dims(x1, axis=-1), xp.expand_dims(g, axis=-2)), x2_shape)
