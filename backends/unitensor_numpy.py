@@ -200,9 +200,10 @@ class NumpyBackend(Linalg, Special, Backend):
     def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         return x.reshape(shape, copy=True) if copy else x.reshape(shape)
 
-    def matmul(self, x1: Any, x2: Any, /) -> Any:
+    @staticmethod
+    def matmul(x1: Any, x2: Any, /) -> Any:
         """By `dot`, where the two are one: it takes half the time of `matmul` to start."""
-        if 0 < x1.ndim < 3 and 0 < x2.ndim < 3 and x1.dtype in _BLAS:
+        if (x1.ndim == 2 == x2.ndim or (0 < x1.ndim < 3 and 0 < x2.ndim < 3)) and x1.dtype in _BLAS:
             try:
                 return dot(x1, x2)
             except ValueError:
@@ -216,6 +217,21 @@ class NumpyBackend(Linalg, Special, Backend):
         if axis == -1:
             return x[..., None]
         return x[None] if axis == 0 else np.expand_dims(x, axis)
+
+    def moveaxis(self, x: Any, source: Any, destination: Any, /) -> Any:
+        n = x.ndim
+        if type(source) is int and type(destination) is int and -n <= source < n and -n <= destination < n:
+            order = list(range(n))
+            order.insert(destination % n, order.pop(source % n))
+            return x.transpose(order)
+        return np.moveaxis(x, source, destination)
+
+    def stack(self, arrays: Any, /, *, axis: int = 0) -> Any:
+        shape = arrays[0].shape
+        for a in arrays:
+            if a.shape != shape or axis != 0:
+                return np.stack(arrays, axis=axis)
+        return np.concatenate([a[None] for a in arrays])
 
     def broadcast_to(self, x: Any, /, shape: Any) -> Any:
         lead = len(shape) - x.ndim
@@ -274,7 +290,8 @@ class NumpyBackend(Linalg, Special, Backend):
         return choose(mask, x * x.dtype.type(0.5), x) if mask.any() else x
 
     # No `*`, and few keywords handed on: they take a third of the time of a small sum.
-    def sum(self, x: Any, /, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    @staticmethod
+    def sum(x: Any, /, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
         if keepdims:
             return add_up(x, axis, dtype, out=..., keepdims=True)
         return add_up(x, axis, dtype, out=...)
@@ -320,11 +337,11 @@ class NumpyBackend(Linalg, Special, Backend):
         if min is not None and max is not None and _is_bound(x, min) and _is_bound(x, max):
             return x.clip(min, max)
         if min is not None:
-            x = self.maximum(x, min)
+            x = self.maximum(x, min) if x.size > 1000 else np.maximum(x, min)
         elif max is None:
             x = x.copy()
         if max is not None:
-            x = self.minimum(x, max)
+            x = self.minimum(x, max) if x.size > 1000 else np.minimum(x, max)
         if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return x
@@ -447,7 +464,7 @@ class NumpyBackend(Linalg, Special, Backend):
 
     def reciprocal(self, x: Any, /) -> Any:
         """Mended: of integers NumPy's is an integer, 0 nearly everywhere."""
-        return np.divide(1, x)
+        return np.reciprocal(x) if x.dtype in _FULL else np.divide(1, x)
 
     def astype(self, x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
         """Mended: NumPy's answer outside an integer's range differs by CPU; here it is the nearest

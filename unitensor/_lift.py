@@ -83,20 +83,20 @@ def lift_operands(op: Op, x1: Any, x2: Any) -> tuple[Any, Any] | None:
 def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
     if isinstance(value, scope["Tensor"]):
         return value
+    xp = like._xp
     if isinstance(value, np.generic):
-        xp = like._xp
         array = xp.backend.from_numpy(np.asarray(value), xp.backend.raw_device_of(like._data))
-        return scope["wrap"](array, xp, None)
-    if isinstance(value, SCALARS) and op.scalars:
+    elif isinstance(value, SCALARS) and op.scalars:
         try:
-            array = scalar_array(like._xp, value, like._data)
+            array = scalar_array(xp, value, like._data)
         except OverflowError as error:
             if op.path not in COMPARISONS:
                 raise OverflowError(f"{op.path}: {error}, the dtype of the other operand") from None
             # What no element can be compares as infinity does.
-            array = scalar_array(like._xp, math.copysign(math.inf, value.real), like._data)
-        return scope["wrap"](array, like._xp, None)
-    return None
+            array = scalar_array(xp, math.copysign(math.inf, value.real), like._data)
+    else:
+        return None
+    return scope["wrap"](array, xp, None)
 
 
 def scalar_array(xp: RawNamespace, value: Any, like: Any) -> Any:

@@ -228,4 +228,4 @@ def refresh(x: Tensor, *, remake: bool, nodes: bool) -> None:
             stack.append((view, again, recorded))
 
 
-scope.update(add_view=add_view, note=note)
+scope.update(add_view=add_view, base_of=base_of, note=note)

@@ -226,15 +226,16 @@ def _all_off(made: Op) -> bool:
 def _view(made: Op, op: str) -> list[str]:
     """Note a view: at once where NumPy says that it lies in x's memory, which is the usual case."""
     arguments = f"out, x, {op}, ({', '.join([*made.options, ''])})"
-    if made.name in ("flip", "astype"):  # of which NumPy's answer may be a view where ours is not
+    if made.name == "astype":  # of which NumPy's answer may be a view where ours is not
         return [f"    add_view({arguments})"]
-    # A reshaped view is one by a rule of ours where it is not of x's own memory.
-    seen = (
-        "base is a_x" if made.name == "reshape" else "base is not None and (base is a_x or base is a_x.base)"
-    )
+    of_x = "base is a_x or base is a_x.base"
+    if made.name == "reshape":  # of another view by a rule of ours
+        of_x = "base is a_x or (base is a_x.base and base_of(x) is None)"
+    elif made.name == "flip":
+        of_x = f"({of_x}) and r.shape"
     return [
         "    base = r.base if xp.direct else None",
-        f"    if {seen}:",
+        f"    if base is not None and ({of_x}):",
         f"        note({arguments}, True)",
         "    else:",
         f"        add_view({arguments})",

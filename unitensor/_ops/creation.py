@@ -49,16 +49,24 @@ def home(device: Any, name: str) -> tuple[RawNamespace, Any]:
     return load_backend(found.backend).namespace, found.raw
 
 
-def _make(name: str, shape: Any, dtype: Any, device: Any, *values: Any) -> Tensor:
+def _make(name: str, shape: Any, dtype: Any, device: Any) -> Tensor:
     xp, raw = home(device, name)
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
+    make, shape = getattr(xp, name), _shape(name, shape)
+    data = make(shape, dtype=raw_dtype) if raw is None else make(shape, dtype=raw_dtype, device=raw)
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+
+
+def _shape(name: str, shape: Any) -> tuple[int, ...]:
+    """Lengths of axes, given as one or as several."""
+    if type(shape) is int and shape >= 0:
+        return (shape,)
     if type(shape) is not tuple:
         shape = (shape,) if hasattr(shape, "__index__") else _lengths(name, shape)
     for n in shape:
         if type(n) is not int or n < 0:
-            shape = _lengths(name, shape)
-    data = getattr(xp, name)(shape, *values, dtype=raw_dtype, device=raw)
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+            return _lengths(name, shape)
+    return shape  # type: ignore[no-any-return]  # a tuple of integers
 
 
 def _lengths(name: str, shape: Any) -> tuple[int, ...]:
@@ -128,9 +136,15 @@ def full(
     [7, 7]
     """
     if dtype is None:
-        found = as_dtype(np.asarray(fill_value).dtype)
-        dtype = found if isinstance(fill_value, np.generic) else default_for(found.kind)
-    return _make("full", shape, dtype, device, _fitting("full", fill_value, as_dtype(dtype)))
+        if type(fill_value) is float:
+            dtype = get_default_dtype()
+        else:
+            found = as_dtype(np.asarray(fill_value).dtype)
+            dtype = found if isinstance(fill_value, np.generic) else default_for(found.kind)
+    value = _fitting("full", fill_value, as_dtype(dtype))
+    xp, raw = home(device, "full")
+    data = xp.full(_shape("full", shape), value, dtype=xp.raw_dtype(dtype), device=raw)
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
 
 
 def _fitting(name: str, value: Any, dtype: DType) -> Any:
