@@ -116,7 +116,6 @@ class Special:
     special_poch = _by_scipy(jsp.poch, "poch")
     special_xlogy = _kernel(jsp.xlogy)
     special_xlog1py = _kernel(jsp.xlog1py)
-    special_sinc = _kernel(jnp.sinc)
     special_exp2 = _kernel(jnp.exp2)
     special_cbrt = _kernel(jnp.cbrt)
     special_i0 = _kernel(jsp.i0)
@@ -124,6 +123,7 @@ class Special:
     special_i1 = _kernel(lambda x: jnp.where(x == 0, 0.0, jsp.i1(x)))  # SciPy's of -0.0 is 0.0
     special_i1e = _kernel(lambda x: jnp.where(x == 0, 0.0, jsp.i1e(x)))
     special_logit = _fused("logit")
+    special_sinc = _fused("sinc")
     special_log_expit = _fused("log_expit")
     special_entr = _fused("entr")
     special_rel_entr = _fused("rel_entr")

@@ -355,8 +355,10 @@ def test_dividing_by_the_largest_number(dtype: ut.DType) -> None:
 def test_functions_are_one_compiled_program() -> None:
     xp = ut.current_backend().namespace
     for name in ("add", "exp", "sum", "mean"):
-        text = str(jax.make_jaxpr(getattr(xp, name))(*[jax.numpy.ones(3)] * (2 if name == "add" else 1)))
-        assert "jit[" not in text, text  # inside another traced function nothing is left of it
+        given = [jax.numpy.ones(3)] * (2 if name == "add" else 1)
+        ours, theirs = (str(jax.make_jaxpr(getattr(home, name))(*given)) for home in (xp, jax.numpy))
+        # Inside another traced function nothing is left of it, whatever JAX leaves of its own.
+        assert ours.count("jit[") <= theirs.count("jit["), ours
     assert type(xp.exp) is type(xp.sum) is type(jax.jit(abs))
 
 

@@ -185,7 +185,9 @@ def test_a_new_project_says_what_fails(tmp_path: Path) -> None:
     for chapter in ("elementwise", "data_types", "linear_algebra", "programs", "protocol"):
         found = states("mylib", chapter, known=known)
         assert {name for name, state in found.items() if state != "passed"} <= set(known)
-        assert set(found.values()) <= {"passed", "known"}
+        stale = {name for name, state in found.items() if state == "stale"}
+        # NumPy 2.5 refuses what 2.4 takes there.
+        assert stale <= ({"errors:linalg.cross"} if np.lib.NumpyVersion(np.__version__) >= "2.5.0" else set())
     with pytest.raises(ValueError, match="not empty"):
         write_project("mylib", folder)
     with pytest.raises(ValueError, match="my_lib"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import pickle
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -212,20 +211,3 @@ def test_wrong_arguments_say_so_and_draw_nothing(call: Callable[[Generator], Any
     with pytest.raises((ValueError, TypeError), match=message):
         call(g)
     assert g.state == before
-
-
-def test_a_million_normals_cost_at_most_half_more_than_numpys() -> None:
-    rng, g = np.random.default_rng(0), Generator(0)
-
-    def best(f: Callable[[], Any]) -> float:
-        times = []
-        for _ in range(7):
-            start = time.perf_counter()
-            f()
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    with ut.use_backend("numpy"):
-        ours = best(lambda: g.normal((1_000_000,)))
-        theirs = best(lambda: rng.standard_normal(1_000_000))
-    assert ours <= 1.5 * theirs
