@@ -35,9 +35,17 @@ def _count_alone() -> int:
     return sys.getrefcount(slot._data)
 
 
+def _count_named() -> int:
+    slot = _Slot()
+    data = slot._data
+    return sys.getrefcount(data)
+
+
 #: What `sys.getrefcount(x._data)` is where only x refers to its array.
 ALONE = _count_alone()
 
+#: What `sys.getrefcount(data)` is after `data = x._data`: from Python 3.14 on a call borrows a name's reference.
+NAMED = _count_named()
 
 #: The same of a Tensor that is written to element by element and has its array in `_own`, too.
 OWN = ALONE + 1

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._graph import LEAF, Dual, GradientError, is_grad_enabled, record
-from ._holding import ALONE, alone, seen_outside, stamp
+from ._holding import NAMED, alone, seen_outside, stamp
 from ._lift import scalar_array
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
@@ -364,7 +364,7 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
         # The short way: nothing is recorded, and nobody else sees the memory.
         if function is not None and (node is None or (type(node) is list and not is_grad_enabled())):
             data = x._data
-            if getrefcount(data) == ALONE + 1 and data.base is None and data.dtype.kind != "b":
+            if getrefcount(data) == NAMED and data.base is None and data.dtype.kind != "b":
                 try:
                     if type(other) is type(x):
                         if other._xp is xp and other._node is None:
