@@ -228,14 +228,15 @@ def _view(made: Op, op: str) -> list[str]:
     arguments = f"out, x, {op}, ({', '.join([*made.options, ''])})"
     if made.name == "astype":  # of which NumPy's answer may be a view where ours is not
         return [f"    add_view({arguments})"]
-    of_x = "base is a_x or base is a_x.base"
+    also = "base is a_x.base"
     if made.name == "reshape":  # of another view by a rule of ours
-        of_x = "base is a_x or (base is a_x.base and base_of(x) is None)"
-    elif made.name == "flip":
-        of_x = f"({of_x}) and r.shape"
+        also += " and base_of(x) is None"
+    lies_in_x = f"base is a_x or (base is not None and {also})"
+    if made.name == "flip":  # of no axes it is a copy
+        lies_in_x = f"r.shape and ({lies_in_x})"
     return [
         "    base = r.base if xp.direct else None",
-        f"    if base is not None and ({of_x}):",
+        f"    if {lies_in_x}:",
         f"        note({arguments}, True)",
         "    else:",
         f"        add_view({arguments})",

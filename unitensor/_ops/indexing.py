@@ -246,12 +246,7 @@ def plain_key(x: Tensor, key: Any) -> Any:
             continue
         if part is Ellipsis and not whole:
             whole = True
-        elif (
-            kind is not slice
-            or type(part.start) not in _BOUNDS
-            or type(part.stop) not in _BOUNDS
-            or type(part.step) not in _BOUNDS
-        ):
+        elif kind is not slice or not _is_plain_slice(part):
             break
     else:
         return key
@@ -262,14 +257,17 @@ def plain_key(x: Tensor, key: Any) -> Any:
     return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
 
 
+def _is_plain_slice(part: slice) -> bool:
+    return type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS
+
+
 def _plain_part(x: Tensor, part: Any) -> Any:
     if part is None or part is Ellipsis or type(part) is int or type(part) is bool:
         return part
     if type(part) is slice:
-        bounds = part.start, part.stop, part.step
-        if all(type(b) in _BOUNDS for b in bounds):
+        if _is_plain_slice(part):
             return part
-        return slice(*(None if b is None else operator.index(b) for b in bounds))
+        return slice(*(None if b is None else operator.index(b) for b in (part.start, part.stop, part.step)))
     if isinstance(part, scope["Tensor"]):
         if part._xp is not x._xp:
             raise two_backends(GETITEM, x, part)
