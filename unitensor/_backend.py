@@ -380,11 +380,11 @@ def current_backend() -> Backend:
 
 def current_namespace() -> RawNamespace:
     """The functions of the current backend."""
-    try:
-        return _current[_chosen.get()]
-    except KeyError:
-        xp = _current[_chosen.get()] = _load_current().namespace
-        return xp
+    chosen = _chosen.get()
+    xp = _current.get(chosen)
+    if xp is None:
+        xp = _current[chosen] = _load_current().namespace
+    return xp
 
 
 def _load_current() -> Backend:
