@@ -74,3 +74,8 @@ def test_the_console_command_is_installed() -> None:
     script = Path(sysconfig.get_path("scripts")) / "unitensor"
     done = subprocess.run([str(script), "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith(f"unitensor {ut.__version__}")
+
+
+def test_type_checkers_read_the_annotations() -> None:
+    """Without the marker of PEP 561 users' checkers take everything for Any."""
+    assert (Path(ut.__file__).parent / "py.typed").is_file()
