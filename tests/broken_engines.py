@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from faults import FAULTS, Fault
@@ -71,6 +72,7 @@ def main() -> int:
     parser.add_argument("--level", default="quick", choices=("quick", "full"))
     parser.add_argument("--only", default="", help="part of a fault's description")
     options = parser.parse_args()
+    sys.path.append(str(Path(__file__).with_name("plugins")))  # where some of the sound engines are found
     faults = [f for f in FAULTS if options.only in f.what]
     began = time.perf_counter()
     missed = [f for f in faults if not reports(f, options.level)]
