@@ -64,9 +64,11 @@ def _ordered1(f: Callable[..., Any], reason: str = "") -> Callable[..., Any]:
     return ordered
 
 
-def _ordered2(f: Callable[..., Any]) -> Callable[..., Any]:
+def _ordered2(f: Callable[..., Any], bounded: Callable[..., Any] | None = None) -> Callable[..., Any]:
     def ordered(x1: Any, x2: Any, /) -> Any:
         """Mended: NumPy orders complex numbers, by their real parts first."""
+        if bounded is not None and _is_bound(x1, x2):
+            return bounded(x1, x2)
         if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
             raise TypeError(NO_ORDER)
         return f(x1, x2)
@@ -346,22 +348,6 @@ class NumpyBackend(Linalg, Special, Backend):
             raise TypeError(NO_ORDER)
         return x
 
-    def maximum(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: NumPy orders complex numbers, by their real parts first."""
-        if _is_bound(x1, x2):
-            return x1.clip(x2, _INFINITY[x1.dtype])
-        if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
-            raise TypeError(NO_ORDER)
-        return np.maximum(x1, x2)
-
-    def minimum(self, x1: Any, x2: Any, /) -> Any:
-        """Mended: NumPy orders complex numbers, by their real parts first."""
-        if _is_bound(x1, x2):
-            return x1.clip(-_INFINITY[x1.dtype], x2)
-        if x1.dtype in _COMPLEX or (type(x2) is ndarray and x2.dtype in _COMPLEX):
-            raise TypeError(NO_ORDER)
-        return np.minimum(x1, x2)
-
     def unique_values(self, x: Any, /) -> Any:
         """Mended: NumPy's own does not sort."""
         return np.unique(x, equal_nan=False)
@@ -372,6 +358,8 @@ class NumpyBackend(Linalg, Special, Backend):
     less_equal = staticmethod(_ordered2(np.less_equal))
     greater = staticmethod(_ordered2(np.greater))
     greater_equal = staticmethod(_ordered2(np.greater_equal))
+    maximum = staticmethod(_ordered2(np.maximum, lambda x, low: x.clip(low, _INFINITY[x.dtype])))
+    minimum = staticmethod(_ordered2(np.minimum, lambda x, high: x.clip(-_INFINITY[x.dtype], high)))
     argmax = staticmethod(_ordered1(np.ndarray.argmax))
     argmin = staticmethod(_ordered1(np.ndarray.argmin))
 
