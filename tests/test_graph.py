@@ -328,6 +328,24 @@ def test_hooks_on_leaves(engine: str) -> None:
     assert x.grad.tolist() == [31, 51]
 
 
+def test_a_hook_may_write_into_the_gradient_that_it_is_shown(engine: str) -> None:
+    """Also into the 1 from which a pass starts: neither the next pass nor a number 1.0 may notice."""
+
+    def fivefold(g: ut.Tensor) -> ut.Tensor:
+        g *= 5.0
+        return g
+
+    x = ut.tensor(2.0, requires_grad=True)
+    y = x * 1.0
+    y.register_hook(fivefold)
+    y.backward()
+    assert x.grad is not None
+    assert x.grad.item() == 5.0
+    x.zero_grad()
+    (x * 1.0).backward()
+    assert (x.grad.item(), (x * 1.0).item()) == (1.0, 2.0)
+
+
 def test_hooks_are_removed() -> None:
     x = ut.tensor(1.0, requires_grad=True)
     y = x * 2

@@ -12,7 +12,6 @@ from ._backend import backend_of, load_backend
 from ._dtypes import complex_dtype
 from ._errors import describe
 from ._graph import LEAF, Dual, GradientError, new_seq
-from ._lift import scalar_array
 from ._op import scope
 from ._pass import apply_recorded, propagate
 
@@ -33,15 +32,12 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
             "or it was computed under no_grad or detached"
         )
     if g is None:
-        one = scalar_array(y._xp, 1.0, y._data)
-        if y._data.shape != ():
-            if y.size != 1:
-                raise GradientError(
-                    f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
-                    "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
-                )
-            one = y._xp.ones_like(y._data)
-        return scope["wrap"](one, y._xp, None)  # type: ignore[no-any-return]
+        if y._data.shape != () and y.size != 1:
+            raise GradientError(
+                f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
+                "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
+            )
+        return scope["wrap"](y._xp.ones_like(y._data), y._xp, None)  # type: ignore[no-any-return]
     if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
             f"{what}: the cotangent is {describe(g)} on {g.backend!r}; "
