@@ -36,7 +36,7 @@ ndarray = np.ndarray
 #: `Tensor` itself, set when its module is complete.
 new_tensor: Any = None
 # What `current_namespace` looks up, without its call.
-chosen, current = _chosen.get, _current.get
+chosen, current = _chosen.get, _current
 #: NumPy's dtypes that are taken over as they are, without a look at byte order or kind.
 NATIVE = frozenset(d.dtype for d in STANDARD)
 
@@ -351,7 +351,12 @@ def asarray(
     (unitensor.int64, unitensor.float64)
     """
     if type(obj) is ndarray and dtype is None and device is None and copy is None and obj.dtype in NATIVE:
-        xp = current(chosen()) or current_namespace()
+        try:
+            xp = current[chosen()]
+        except KeyError:
+            xp = None
+        if xp is None:
+            xp = current_namespace()
         out: Tensor = new_tensor()
         out._xp = xp
         out._data = obj if xp.array is ndarray else xp.backend.from_numpy(obj)
