@@ -205,7 +205,7 @@ class NumpyBackend(Linalg, Special, Backend):
     @staticmethod
     def matmul(x1: Any, x2: Any, /) -> Any:
         """By `dot`, where the two are one: it takes half the time of `matmul` to start."""
-        if (x1.ndim == 2 == x2.ndim or (0 < x1.ndim < 3 and 0 < x2.ndim < 3)) and x1.dtype in _BLAS:
+        if 0 < x1.ndim < 3 and 0 < x2.ndim < 3 and x1.dtype in _BLAS:
             try:
                 return dot(x1, x2)
             except ValueError:
@@ -229,22 +229,19 @@ class NumpyBackend(Linalg, Special, Backend):
         return np.moveaxis(x, source, destination)
 
     def stack(self, arrays: Any, /, *, axis: int = 0) -> Any:
-        shape = arrays[0].shape
-        for a in arrays:
-            if a.shape != shape or axis != 0:
-                return np.stack(arrays, axis=axis)
-        return np.concatenate([a[None] for a in arrays])
+        if axis == 0 and len({a.shape for a in arrays}) == 1:
+            return self.concat([a[None] for a in arrays])
+        return np.stack(arrays, axis=axis)
 
     def broadcast_to(self, x: Any, /, shape: Any) -> Any:
         lead = len(shape) - x.ndim
         if not x.flags.c_contiguous or lead < 0:
             return np.broadcast_to(x, shape)
         strides = [0] * lead
-        if x.ndim:
-            for n, m, step in zip(x.shape, shape[lead:], x.strides):
-                if n != m and n != 1:
-                    return np.broadcast_to(x, shape)  # which knows what to say
-                strides.append(step if n == m else 0)
+        for n, m, step in zip(x.shape, shape[lead:], x.strides):
+            if n != m and n != 1:
+                return np.broadcast_to(x, shape)  # which knows what to say
+            strides.append(step if n == m else 0)
         out: Any = ndarray(shape, x.dtype, x, 0, strides)
         out.setflags(False)
         return out
@@ -339,11 +336,11 @@ class NumpyBackend(Linalg, Special, Backend):
         if min is not None and max is not None and _is_bound(x, min) and _is_bound(x, max):
             return x.clip(min, max)
         if min is not None:
-            x = self.maximum(x, min) if x.size > 1000 else np.maximum(x, min)
+            x = self.maximum(x, min)
         elif max is None:
             x = x.copy()
         if max is not None:
-            x = self.minimum(x, max) if x.size > 1000 else np.minimum(x, max)
+            x = self.minimum(x, max)
         if x.dtype in _COMPLEX:
             raise TypeError(NO_ORDER)
         return x

@@ -15,6 +15,7 @@ from samples import DIFFERENTIABLE, Arguments, call, dtypes_of, samples
 from undefined import ROWS, check_row
 
 import unitensor as ut
+from unitensor._lift import scalar_array
 from unitensor._op import Op, table
 
 ENGINES = ("numpy", "strict")
@@ -278,3 +279,16 @@ def test_what_the_standard_leaves_undefined(expression: str, answer: str) -> Non
                 check_row(expression, answer)
         else:
             check_row(expression, answer)
+
+
+def test_a_number_is_kept_for_each_device() -> None:
+    """An engine with several devices need not carry the same number to one of them again and again."""
+    backend = ut.load_backend("strict")
+    xp = backend.namespace
+    first, second = (xp.asarray([1.0], device=device.raw) for device in backend.devices()[:2])
+    for value in (2.5, 0.0, -0.0):
+        kept = scalar_array(xp, value, first)
+        assert scalar_array(xp, value, first) is kept
+        other = scalar_array(xp, value, second)
+        assert other is not kept
+        assert backend.raw_device_of(other) == backend.raw_device_of(second)

@@ -37,7 +37,7 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
                 f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
                 "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
             )
-        return scope["wrap"](y._xp.ones_like(y._data), y._xp, None)  # type: ignore[no-any-return]
+        return scope["wrap"](y._xp.ones_like(y._data), y._xp, None)  # type: ignore[no-any-return]  # untyped
     if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
             f"{what}: the cotangent is {describe(g)} on {g.backend!r}; "

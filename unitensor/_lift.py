@@ -102,32 +102,44 @@ def _lift_one(op: Op, value: Any, like: Tensor) -> Any:
 def scalar_array(xp: RawNamespace, value: Any, like: Any) -> Any:
     """A Python scalar as a 0-d engine array in the dtype in which it meets `like`; kept for reuse.
 
-    The wrappers look into `xp.scalars` first. There None stands for a zero, as 0.0 and -0.0 are one
-    key. On an engine with several devices nothing is kept, as the key has none.
+    The wrappers look into `xp.scalars` first. There None stands for a scalar that its value alone
+    does not name, and is `kept_apart`; so is all on an engine with several devices.
     """
     try:
         found = xp.scalars[type(value)][like.dtype][value]
-        return zero(xp, value, like) if found is None else found
+        return kept_apart(xp, value, like) if found is None else found
     except (KeyError, TypeError):
         pass
-    kind = type(value) if type(value) in SCALARS else next(k for k in SCALARS if isinstance(value, k))
-    made = xp.scalar(kind(value), promote_scalar(xp.backend.dtype_of(like), kind), like)
+    kind = _kind(value)
+    apart = xp.many_devices or (value == 0 and kind in (float, complex))
+    made = kept_apart(xp, value, like) if apart else _new_scalar(xp, value, like)
     if not xp.many_devices:
         row = xp.scalars.setdefault(kind, {}).setdefault(like.dtype, {})
         if len(row) > 1000:
             row.clear()
-        row[value] = None if value == 0 and kind in (float, complex) else made
+        row[value] = None if apart else made
     return made
 
 
-def zero(xp: RawNamespace, value: Any, like: Any) -> Any:
-    """A float or complex zero, of which +0 and -0 differ, as a 0-d engine array; kept for reuse."""
-    key = like.dtype, type(value), math.copysign(1.0, value.real), math.copysign(1.0, value.imag)
-    made = xp.zeros_kept.get(key)
+def kept_apart(xp: RawNamespace, value: Any, like: Any) -> Any:
+    """A Python scalar as a 0-d engine array, kept by its text and device: 0.0 and -0.0 are equal."""
+    key = like.dtype, _kind(value), str(value), xp.backend.raw_device_of(like) if xp.many_devices else None
+    made = xp.kept_apart.get(key)
     if made is None:
-        dtype = promote_scalar(xp.backend.dtype_of(like), type(value))
-        made = xp.zeros_kept[key] = xp.scalar(value, dtype, like)
+        made = _new_scalar(xp, value, like)
+        if len(xp.kept_apart) > 1000:
+            xp.kept_apart.clear()
+        xp.kept_apart[key] = made
     return made
+
+
+def _new_scalar(xp: RawNamespace, value: Any, like: Any) -> Any:
+    kind = _kind(value)
+    return xp.scalar(kind(value), promote_scalar(xp.backend.dtype_of(like), kind), like)
+
+
+def _kind(value: Any) -> type:
+    return type(value) if type(value) in SCALARS else next(k for k in SCALARS if isinstance(value, k))
 
 
 def lift_sequence(op: Op, arrays: Any) -> list[Any]:
@@ -248,5 +260,5 @@ scope.update(
     lift_sequence=lift_sequence,
     two_backends=two_backends,
     explain=explain,
-    zero=zero,
+    kept_apart=kept_apart,
 )

@@ -61,7 +61,7 @@ class RawNamespace:
         self.scalars: dict[type, dict[Any, dict[Any, Any]]] = {}
         # NumPy's own functions that have written into an array in place.
         self.ufuncs: dict[str, Any] = {}
-        self.zeros_kept: dict[Any, Any] = {}
+        self.kept_apart: dict[Any, Any] = {}
         self.many_devices = len(backend.raw_devices()) > 1
         self.linalg, self.fft, self.special = (ModuleType(name) for name in EXTENSIONS)
         self.module = ModuleType(f"unitensor on {backend.name}")

@@ -174,7 +174,7 @@ def _unwrap_pair(made: Op, op: str, style: str) -> list[str]:
         "        try:",
         f"            a_{y} = xp.scalars[type({y})][a_{x}.dtype][{y}]",
         f"            if a_{y} is None:",
-        f"                a_{y} = zero(xp, {y}, a_{x})",
+        f"                a_{y} = kept_apart(xp, {y}, a_{x})",
     ]
     lines += [f"            n_{y} = None"] * (y in ruled)
     lines.append("        except (KeyError, TypeError):")

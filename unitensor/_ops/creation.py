@@ -54,7 +54,7 @@ def _make(name: str, shape: Any, dtype: Any, device: Any) -> Tensor:
     raw_dtype = xp.raw_dtype(get_default_dtype() if dtype is None else dtype)
     make, shape = getattr(xp, name), _shape(name, shape)
     data = make(shape, dtype=raw_dtype) if raw is None else make(shape, dtype=raw_dtype, device=raw)
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
 
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
@@ -144,7 +144,7 @@ def full(
     value = _fitting("full", fill_value, as_dtype(dtype))
     xp, raw = home(device, "full")
     data = xp.full(_shape("full", shape), value, dtype=xp.raw_dtype(dtype), device=raw)
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
 
 
 def _fitting(name: str, value: Any, dtype: DType) -> Any:
@@ -381,7 +381,7 @@ def asarray(
     data = xp.backend.from_numpy(array, raw)
     if copy is False and array.size and not np.shares_memory(xp.backend.to_numpy(data), array):
         raise ValueError(f"asarray: copy=False, but NumPy's memory must be copied to {xp.backend.name!r}")
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
 
 
 def _engine_of(obj: Any) -> Backend | None:
@@ -521,4 +521,4 @@ def from_dlpack(x: Any, /, *, device: Device | str | None = None, copy: bool | N
     if own is not None and device is None:
         xp, backend = own.namespace, own
     data = backend.from_dlpack(x, raw, copy)
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]
+    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
