@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from scipy import stats
 
 import unitensor as ut
+from unitensor._draws import recorded, replayed
 from unitensor.random import Generator
 
 Draw = Callable[[Generator, Any], ut.Tensor]
@@ -211,3 +214,158 @@ def test_wrong_arguments_say_so_and_draw_nothing(call: Callable[[Generator], Any
     with pytest.raises((ValueError, TypeError), match=message):
         call(g)
     assert g.state == before
+
+
+# Draws that are noted and made again ---------------------------------------------------------------
+
+
+def everything(g: Generator) -> list[Any]:
+    """Draws of every kind by three generators, one of them made here; with a seed and spawned streams."""
+    found: list[Any] = [draw(g, (3,)).tolist() for draw in ALL.values()]
+    found += [ut.random.normal((2,)).tolist(), ut.random.permutation(5).tolist()]
+    found.append(g.choice(5, (3,), replace=False, p=[0.1, 0.2, 0.3, 0.2, 0.2]).tolist())
+    found += [child.uniform().item() for child in g.spawn(2) + ut.random.spawn(1)]
+    ut.random.seed(5)
+    found += [ut.random.uniform().item(), Generator(9).normal().item()]
+    rows = ut.arange(6)
+    g.shuffle(rows)
+    before = g.state
+    again = g.normal().item()
+    g.state = before
+    assert pickle.loads(pickle.dumps(g)).state == g.state
+    return [*found, rows.tolist(), again, g.normal().item()]
+
+
+def test_a_replay_has_the_draws_of_the_recording_and_moves_no_generator() -> None:
+    g = Generator(1)
+    first, notes = recorded(lambda: everything(g))
+    states = g.state, ut.random.default_generator().state
+    for _ in range(2):
+        assert replayed(notes, lambda: everything(g)) == first
+        assert (g.state, ut.random.default_generator().state) == states
+    assert g.normal().item() not in first
+
+
+def test_recordings_and_replays_nest() -> None:
+    g = Generator(1)
+
+    def inner() -> tuple[Any, Any]:
+        g.normal()
+        return recorded(lambda: everything(g))
+
+    (first, notes), outer = recorded(inner)
+    second, notes_again = replayed(outer, inner)
+    assert (
+        second
+        == first
+        == replayed(notes, lambda: everything(g))
+        == replayed(notes_again, lambda: everything(g))
+    )
+    # A replay inside neither takes the draws of the one around it nor is noted by a recording.
+    both, noted = recorded(
+        lambda: (g.uniform().item(), replayed(notes, lambda: everything(g)), g.normal().item())
+    )
+    assert both[1] == first
+    assert len(noted) == 2
+    assert replayed(noted, lambda: (g.uniform().item(), g.normal().item())) == (both[0], both[2])
+
+
+def test_a_replay_refuses_other_draws_than_were_noted() -> None:
+    g = Generator(1)
+    _, notes = recorded(lambda: g.normal((2,)))
+    more: list[Callable[[], Any]] = [lambda: g.uniform((2,)), lambda: g.normal((3,)), lambda: g.spawn(1)]
+    more.append(lambda: (g.normal((2,)), g.normal((2,))))
+    for other in more:
+        before = g.state
+        with pytest.raises(ut.GradientError, match="something else when it was called again"):
+            replayed(notes, other)
+        assert g.state == before
+    g.normal()  # and what is left behind is no replay
+
+
+@pytest.mark.parametrize("fails", [ValueError, KeyboardInterrupt])
+def test_an_error_ends_a_recording_and_a_replay(fails: type[BaseException]) -> None:
+    g = Generator(1)
+
+    def broken() -> None:
+        g.normal()
+        raise fails
+
+    with pytest.raises(fails):
+        recorded(broken)
+    with pytest.raises(fails):
+        replayed(recorded(g.normal)[1], broken)
+    before = g.state
+    g.normal()
+    assert g.state != before
+
+
+# Threads -------------------------------------------------------------------------------------------
+
+
+def in_threads(work: Callable[[], Any], n: int = 4) -> list[Any]:
+    """What each of n threads returns, with the interpreter switching as often as it can."""
+    found: list[Any] = []
+    start = threading.Barrier(n)
+
+    def run() -> None:
+        start.wait()
+        found.append(work())
+
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=run) for _ in range(n)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(pause)
+    assert len(found) == n
+    return found
+
+
+def test_threads_replay_what_they_recorded_while_others_draw() -> None:
+    g = Generator(1)
+
+    def work() -> int:
+        wrong = 0
+        for _ in range(100):
+            first, notes = recorded(
+                lambda: (g.normal((5,)).tolist(), ut.random.bernoulli(0.5, (9,)).tolist())
+            )
+            second = replayed(
+                notes, lambda: (g.normal((5,)).tolist(), ut.random.bernoulli(0.5, (9,)).tolist())
+            )
+            wrong += first != second
+        return wrong
+
+    assert in_threads(work) == [0, 0, 0, 0]
+
+
+def test_threads_that_spawn_get_streams_of_their_own() -> None:
+    g = Generator(1)
+    found = in_threads(lambda: [tuple(c.state["spawn_key"]) for _ in range(200) for c in g.spawn(2)], 8)
+    keys = [key for some in found for key in some]
+    assert len(set(keys)) == len(keys) == 3200
+    assert g.state["spawned"] == 3200
+
+
+def test_threads_share_a_stream_and_get_correct_samples() -> None:
+    g = Generator(1)
+    rows = ut.arange(200)
+
+    def work() -> tuple[Any, Any, Any]:
+        orders = [sorted(g.permutation(20).tolist()) for _ in range(50)]
+        for _ in range(50):
+            g.shuffle(rows)
+        x = np.concatenate([g.truncated_normal((50,), low=1.0, high=3.0).numpy() for _ in range(50)])
+        return orders, x, [g.state for _ in range(20)]
+
+    found = in_threads(work)
+    assert all(orders == [list(range(20))] * 50 for orders, _, _ in found)
+    assert sorted(rows.tolist()) == list(range(200))
+    x = np.concatenate([x for _, x, _ in found])
+    assert len(set(x.tolist())) == x.size
+    assert stats.kstest(x, stats.truncnorm(1, 3).cdf).pvalue > 1e-4

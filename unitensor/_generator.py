@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._draws import draws
 from ._dtypes import DType, as_dtype, bfloat16, bool_, float16, float32, float64, get_default_dtype, int64
 from ._errors import describe
 from ._ops.creation import asarray
@@ -99,12 +100,46 @@ class Generator:
         >>> a.uniform().item() == b.uniform().item()
         False
         """
+        count = operator.index(n)
+        bits: Any = self._rng.bit_generator
+
+        def live() -> tuple[Any, Any]:
+            with bits.lock:  # two threads must not get the same children
+                sequence = bits.seed_seq
+                family = sequence.entropy, sequence.spawn_key, sequence.n_children_spawned
+                return family, sequence.spawn(count)
+
+        def again(family: Any) -> Any:
+            entropy, key, spawned = family
+            return np.random.SeedSequence(entropy, spawn_key=key, n_children_spawned=spawned).spawn(count)
+
+        run = draws.get()
+        _, found = live() if run is None else run.take(("spawn", (count,), {}), live, again)
         made = []
-        for rng in self._rng.spawn(operator.index(n)):
+        for sequence in found:
             child = object.__new__(Generator)
-            child._rng = rng
+            child._rng = np.random.Generator(np.random.PCG64(sequence))
             made.append(child)
         return made
+
+    def _draw(self, name: str, /, *args: Any, **options: Any) -> Any:
+        """What a method of NumPy's generator gives; in a checkpoint noted, or made from what was noted."""
+        run = draws.get()
+        rng = self._rng
+        if run is None:
+            return getattr(rng, name)(*args, **options)
+        bits: Any = rng.bit_generator
+
+        def live() -> tuple[Any, Any]:
+            with bits.lock:  # no other thread draws between the two
+                return bits.state, getattr(rng, name)(*args, **options)
+
+        def again(state: Any) -> Any:
+            own = np.random.PCG64(0)
+            own.state = state
+            return getattr(np.random.Generator(own), name)(*args, **options)
+
+        return run.take((name, args, options), live, again)[1]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -119,11 +154,13 @@ class Generator:
         True
         """
         bits: Any = self._rng.bit_generator
-        sequence, now = bits.seed_seq, bits.state
+        sequence = bits.seed_seq
+        with bits.lock:
+            now, spawned = bits.state, sequence.n_children_spawned
         return {
             "entropy": sequence.entropy,
             "spawn_key": list(sequence.spawn_key),
-            "spawned": sequence.n_children_spawned,
+            "spawned": spawned,
             "state": now["state"]["state"],
             "inc": now["state"]["inc"],
             "has_uint32": now["has_uint32"],
@@ -132,6 +169,17 @@ class Generator:
 
     @state.setter
     def state(self, value: dict[str, Any]) -> None:
+        def live() -> tuple[Any, Any]:
+            self._set_state(value)
+            return None, None
+
+        run = draws.get()
+        if run is None:
+            live()
+        else:  # where noted draws are made again no stream moves, and none needs to
+            run.take(("state", (), {}), live, lambda _: None)
+
+    def _set_state(self, value: dict[str, Any]) -> None:
         expected = {"entropy", "spawn_key", "spawned", "state", "inc", "has_uint32", "uinteger"}
         if not isinstance(value, dict) or set(value) != expected:
             given = sorted(value) if isinstance(value, dict) else type(value).__name__
@@ -153,7 +201,7 @@ class Generator:
         return self.state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.state = state
+        self._set_state(state)
 
     def __repr__(self) -> str:
         return f"Generator(entropy={self.state['entropy']})"
@@ -180,7 +228,7 @@ class Generator:
             raise ValueError(f"uniform: low is {low} and high {high}; expected finite low <= high")
         wanted = _floating("uniform", dtype)
         host: Any = np.float64 if wanted is float64 else np.float32
-        x = self._rng.random(_shape("uniform", shape), dtype=host)
+        x = self._draw("random", _shape("uniform", shape), dtype=host)
         if wanted in GRIDS:
             x = np.floor(x * host(GRIDS[wanted])) / host(GRIDS[wanted])
         if low != 0 or high != 1:
@@ -207,7 +255,7 @@ class Generator:
         _positive("normal", "std", std)
         wanted = _floating("normal", dtype)
         host: Any = np.float64 if wanted is float64 else np.float32
-        x = np.asarray(self._rng.standard_normal(_shape("normal", shape), dtype=host))
+        x = np.asarray(self._draw("standard_normal", _shape("normal", shape), dtype=host))
         return self._moved(x, std, mean, wanted, device)
 
     def exponential(
@@ -228,7 +276,7 @@ class Generator:
             raise ValueError(f"exponential: rate is {rate}; expected a positive number")
         wanted = _floating("exponential", dtype)
         host: Any = np.float64 if wanted is float64 else np.float32
-        x = np.asarray(self._rng.standard_exponential(_shape("exponential", shape), dtype=host))
+        x = np.asarray(self._draw("standard_exponential", _shape("exponential", shape), dtype=host))
         return self._moved(x, 1 / rate, 0.0, wanted, device)
 
     def gamma(
@@ -252,7 +300,7 @@ class Generator:
             raise ValueError(f"gamma: rate is {rate}; expected a positive number")
         wanted = _floating("gamma", dtype)
         host: Any = np.float64 if wanted is float64 else np.float32
-        x = np.asarray(self._rng.standard_gamma(alpha, _shape("gamma", shape), dtype=host))
+        x = np.asarray(self._draw("standard_gamma", alpha, _shape("gamma", shape), dtype=host))
         return self._moved(x, 1 / rate, 0.0, wanted, device)
 
     @staticmethod
@@ -310,13 +358,13 @@ class Generator:
         flat = (b - a) * height
         tail = height / near if near else math.inf
         if math.sqrt(2 * math.pi) <= min(flat, tail):
-            x = self._rng.standard_normal(n)
+            x = self._draw("standard_normal", n)
             return sign * x[(x >= a) & (x <= b)]
         if flat <= tail:
-            u, e = self._rng.random((n, 2)).T
+            u, e = self._draw("random", (n, 2)).T
             x = a + (b - a) * u
             return sign * x[-np.log1p(-e) >= (x * x - near * near) / 2]
-        u, e = self._rng.random((n, 2)).T
+        u, e = self._draw("random", (n, 2)).T
         step = -np.log1p(-u) / near
         return sign * (near + step)[(-np.log1p(-e) >= step * step / 2) & (near + step <= b)]
 
@@ -349,7 +397,7 @@ class Generator:
             )
         # Small dtypes would share the bits of one draw, so that pieces would not agree.
         wide: Any = np.uint64 if stop - 1 > np.iinfo(np.int64).max else np.int64
-        x = self._rng.integers(start, stop, size=_shape("integers", shape), dtype=wide)
+        x = self._draw("integers", start, stop, size=_shape("integers", shape), dtype=wide)
         return asarray(x.astype(wanted.dtype), device=device)
 
     def bernoulli(
@@ -367,7 +415,7 @@ class Generator:
         lengths = chance.shape if shape is None else _shape("bernoulli", shape)
         if device is None and isinstance(p, Tensor):
             device = p.device
-        x = self._rng.random(lengths) < chance
+        x = self._draw("random", lengths) < chance
         if np.shape(x) != lengths:
             raise ValueError(f"bernoulli: p has shape {chance.shape}, which does not fit in {lengths}")
         return asarray(x, dtype=bool_, device=device)
@@ -395,7 +443,7 @@ class Generator:
             device = given.device
         edges = np.cumsum(values, axis=-1)
         edges /= edges[..., -1:]
-        u = self._rng.random(lengths + edges.shape[:-1])
+        u = self._draw("random", lengths + edges.shape[:-1])
         if edges.ndim == 1:
             return asarray(np.searchsorted(edges, u, side="right"), device=device)
         return asarray(np.sum(edges <= u[..., None], axis=-1), dtype=int64, device=device)
@@ -429,15 +477,15 @@ class Generator:
         if not replace and count > possible:
             raise ValueError(f"choice: {count} of {possible} without replacement; use replace=True")
         if replace and values is None:
-            index = self._rng.integers(0, max(n, 1), size=lengths)
+            index = self._draw("integers", 0, max(n, 1), size=lengths)
         elif replace:
             edges = np.cumsum(values)
-            index = np.searchsorted(edges / edges[-1], self._rng.random(lengths), side="right")
+            index = np.searchsorted(edges / edges[-1], self._draw("random", lengths), side="right")
         elif values is None:
-            index = self._rng.permutation(n)[:count].reshape(lengths)
+            index = self._draw("permutation", n)[:count].reshape(lengths)
         else:  # the first events of n independent clocks that run at rates p
             with np.errstate(divide="ignore"):
-                times = self._rng.standard_exponential(n) / values
+                times = self._draw("standard_exponential", n) / values
             index = np.argsort(times, stable=True)[:count].reshape(lengths)
         if not isinstance(a, Tensor):
             return asarray(index, dtype=int64, device=device)
@@ -453,8 +501,8 @@ class Generator:
         if isinstance(x, Tensor):
             if not x.ndim:
                 raise ValueError("permutation: x is a 0-d Tensor; expected an axis to permute, or an integer")
-            return x[asarray(self._rng.permutation(len(x)), device=x.device)].to(device=device)
-        return asarray(self._rng.permutation(operator.index(x)), dtype=int64, device=device)
+            return x[asarray(self._draw("permutation", len(x)), device=x.device)].to(device=device)
+        return asarray(self._draw("permutation", operator.index(x)), dtype=int64, device=device)
 
     def shuffle(self, x: Tensor) -> None:
         """Put the rows of a Tensor into random order, in place.
@@ -465,4 +513,7 @@ class Generator:
         >>> x.tolist()
         [2, 4, 3, 0, 1]
         """
-        x[...] = self.permutation(x)
+        with (
+            self._rng.bit_generator.lock
+        ):  # as in NumPy: one shuffle at a time, of rows that another may shuffle
+            x[...] = self.permutation(x)
