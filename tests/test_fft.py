@@ -12,7 +12,7 @@ import unitensor as ut
 
 NORMS = ("backward", "ortho", "forward")
 FROM_COMPLEX = ("fft", "ifft", "irfft", "hfft")
-FROM_REAL = ("fft", "ifft", "rfft", "ihfft")
+FROM_REAL = ("fft", "ifft", "rfft", "ihfft", "irfft", "hfft")
 ONE_AXIS = [(name, "complex128") for name in FROM_COMPLEX] + [(name, "float64") for name in FROM_REAL]
 SEVERAL = [
     ("fftn", "complex128"),
@@ -21,6 +21,7 @@ SEVERAL = [
     ("ifftn", "float64"),
     ("rfftn", "float64"),
     ("irfftn", "complex128"),
+    ("irfftn", "float64"),
 ]
 
 

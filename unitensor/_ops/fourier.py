@@ -37,6 +37,11 @@ def _resized(xp: Any, g: Any, shape: Any) -> Any:
     return g if tuple(g.shape) == shape else xp.scatter_add(g, key, shape)
 
 
+def _as_input(xp: Any, g: Any, x_dtype: Any) -> Any:
+    """A cotangent of a spectrum, of which an input that is real gets the real part."""
+    return g if xp.isdtype(x_dtype, "complex floating") else xp.real(g)
+
+
 def _twice_inside(xp: Any, g: Any, axis: int, n: int) -> Any:
     """A half spectrum with all doubled that stands for two frequencies of a real signal of length n."""
     axis %= len(g.shape)
@@ -129,8 +134,8 @@ def rfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: Norm = "ba
     """
 
 
-def _irfft_rule(xp: Any, g: Any, x_shape: Any, axis: Any, norm: Any) -> Any:
-    half = xp.conj(xp.fft.rfft(g, axis=axis, norm=OPPOSITE[norm]))
+def _irfft_rule(xp: Any, g: Any, x_shape: Any, x_dtype: Any, axis: Any, norm: Any) -> Any:
+    half = _as_input(xp, xp.conj(xp.fft.rfft(g, axis=axis, norm=OPPOSITE[norm])), x_dtype)
     return _resized(xp, _twice_inside(xp, half, axis, g.shape[axis]), x_shape)
 
 
@@ -144,8 +149,8 @@ def irfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: Norm = "b
     """
 
 
-def _hfft_rule(xp: Any, g: Any, x_shape: Any, axis: Any, norm: Any) -> Any:
-    half = xp.fft.rfft(g, axis=axis, norm=norm)
+def _hfft_rule(xp: Any, g: Any, x_shape: Any, x_dtype: Any, axis: Any, norm: Any) -> Any:
+    half = _as_input(xp, xp.fft.rfft(g, axis=axis, norm=norm), x_dtype)
     return _resized(xp, _twice_inside(xp, half, axis, g.shape[axis]), x_shape)
 
 
@@ -245,9 +250,9 @@ def rfftn(
     """
 
 
-def _irfftn_rule(xp: Any, g: Any, x_shape: Any, axes: Any, norm: Any) -> Any:
+def _irfftn_rule(xp: Any, g: Any, x_shape: Any, x_dtype: Any, axes: Any, norm: Any) -> Any:
     axes = _axes(axes, x_shape)
-    half = xp.conj(xp.fft.rfftn(g, axes=axes, norm=OPPOSITE[norm]))
+    half = _as_input(xp, xp.conj(xp.fft.rfftn(g, axes=axes, norm=OPPOSITE[norm])), x_dtype)
     return _resized(xp, _twice_inside(xp, half, axes[-1], g.shape[axes[-1]]), x_shape)
 
 
