@@ -248,9 +248,12 @@ def test_a_plugin_under_another_name_than_its_own(site: Site) -> None:
 def test_a_plugin_without_answers_has_a_row(site: Site) -> None:
     broken = PLUGIN.replace('return ["cpu"]', 'raise OSError("bus error")')
     site.install("mine", broken + "\nbackend = Mine\n")
+    mute = PLUGIN.replace('"mine"', '"mute"') + '    def version(self): raise OSError("no answer")\n'
+    site.install("mute", mute + "\nbackend = Mine\n")
     code, table = site.table()
     assert code == 0
-    assert "backend 'mine' loads, but does not answer: OSError: bus error" in table
+    assert "backend 'mine' (unitensor_mine:backend) cannot run here: OSError: bus error" in table
+    assert "backend 'mute' loads, but does not answer: OSError: no answer" in table
 
 
 def test_an_unknown_name_in_the_variable(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from ._op import Op
 
 GROUP = "unitensor.backends"
+
+#: Held while a backend is made and published. Reentrant, because a backend that wraps another one loads it.
+_lock = threading.RLock()
 
 
 class BackendError(ImportError):
@@ -77,7 +81,9 @@ class Backend:
         if self._raw is None:
             from ._namespace import RawNamespace
 
-            self._raw = cast("RawNamespace", RawNamespace(self).module)
+            with _lock:
+                if self._raw is None:
+                    self._raw = cast("RawNamespace", RawNamespace(self).module)
         return self._raw
 
     def version(self) -> str:
@@ -158,6 +164,14 @@ class Backend:
         """
         return id(a)
 
+    def owner(self, a: Any) -> Any:
+        """An object that lives as long as the memory of an array does, or None if there is none to be had."""
+        return None
+
+    def arrays_in(self, a: Any) -> int | None:
+        """How many arrays, `a` among them, lie in its memory; None if the engine cannot tell."""
+        return None
+
     def has_values(self, key: Any) -> bool:
         """Whether the arrays of a key have values yet: inside a function that an engine traces they have none."""
         return True
@@ -237,8 +251,8 @@ class Backend:
         found = self._devices.get(raw)
         if found is None:
             kind, _, index = self.device_name(raw).partition(":")
-            found = Device(self.name, kind, int(index) if index else None, raw)
-            self._devices[raw] = found
+            made = Device(self.name, kind, int(index) if index else None, raw)
+            found = self._devices.setdefault(raw, made)  # another thread may have been quicker
         return found
 
     def devices(self) -> tuple[Device, ...]:
@@ -254,6 +268,8 @@ class Backend:
 _factories: dict[str, Callable[[], Backend]] = {}
 _loaded: dict[str, Backend] = {}
 _chosen: ContextVar[str | None] = ContextVar("unitensor_backend", default=None)
+#: The backends that are being made, by the thread that holds the lock.
+_loading: list[str] = []
 _process_default: str | None = None
 #: The current namespace by what `_chosen` says: at None the process's, found at first use.
 _current: dict[str | None, RawNamespace] = {}
@@ -273,30 +289,49 @@ def entry_points() -> dict[str, list[Any]]:
 
 def register_backend(name: str, factory: Callable[[], Backend]) -> None:
     """Add a backend for this process: what an entry point does for every process."""
-    _factories[name] = factory
-    forget(name)
+    with _lock:
+        _factories[name] = factory
+        forget(name)
 
 
 def forget(name: str) -> None:
     """Load a backend anew when it is next asked for."""
-    _loaded.pop(name, None)
-    _current.clear()
+    with _lock:
+        _loaded.pop(name, None)
+        _current.clear()
 
 
 def load_backend(name: str) -> Backend:
-    """The backend of this name, imported on first use.
+    """The backend of this name, imported on first use, once: other threads wait until it is complete.
 
     Raises
     ------
     BackendError: unknown name, a name claimed by two plugins, or a plugin that cannot run.
     """
     backend = _loaded.get(name)
-    if backend is None:
-        with uncollected():
-            backend = _load(name)
+    if backend is not None:
+        return backend
+    with uncollected():
+        # Before the lock is taken: a module may load a backend while it is imported, and then holds its import lock.
+        factory = _factory(name)
+        with _lock:
+            backend = _loaded.get(name)
+            return _publish(name, factory) if backend is None else backend
+
+
+def _publish(name: str, factory: Callable[[], Backend]) -> Backend:
+    """Make a backend and its namespace, and let other threads see it when it is complete."""
+    if name in _loading:
+        raise BackendError(f"backend {name!r} asks for itself while it is loaded")
+    _loading.append(name)
+    try:
+        backend = factory()
         if backend.name != name:
             raise BackendError(f"the plugin for backend {name!r} calls itself {backend.name!r}")
-        _loaded[name] = backend
+        backend.namespace  # noqa: B018 -- building it is what is wanted
+    finally:
+        _loading.remove(name)
+    _loaded[name] = backend
     return backend
 
 
@@ -312,9 +347,10 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _load(name: str) -> Backend:
+def _factory(name: str) -> Callable[[], Backend]:
+    """What makes a backend; its errors say which plugin failed, why, and what mends it."""
     if name in _factories:
-        return _factories[name]()
+        return lambda: _factories[name]()  # the one that is registered when it is called
     points = entry_points()
     known = points.get(name)
     if known is None:
@@ -326,12 +362,22 @@ def _load(name: str) -> Backend:
             remedy=f"pip uninstall {_distribution(known[-1])}",
         )
     point = known[0]
-    try:
-        factory = point.load()
-        return factory()  # type: ignore[no-any-return]  # an entry point is untyped
-    except (Exception, SystemExit) as error:
-        reason = f"backend {name!r} ({point.value}) cannot run here: {_reason(error)}"
-        raise BackendError(reason, remedy=_remedy(name, point, error)) from error
+
+    def explained(step: Callable[[], Any]) -> Any:
+        try:
+            return step()
+        except (Exception, SystemExit) as error:
+            reason = f"backend {name!r} ({point.value}) cannot run here: {_reason(error)}"
+            raise BackendError(reason, remedy=_remedy(name, point, error)) from error
+
+    factory = explained(point.load)
+
+    def complete() -> Backend:
+        backend: Backend = factory()
+        backend.namespace  # noqa: B018 -- building it is what is wanted
+        return backend
+
+    return lambda: explained(complete)
 
 
 def _distribution(point: Any) -> str:
@@ -383,7 +429,10 @@ def current_namespace() -> RawNamespace:
     chosen = _chosen.get()
     xp = _current.get(chosen)
     if xp is None:
-        xp = _current[chosen] = _load_current().namespace
+        xp = _load_current().namespace
+        with _lock:  # kept unless another thread has chosen or registered another one meanwhile
+            if _loaded.get(current_backend_name()) is xp.backend:
+                _current[chosen] = xp
     return xp
 
 
@@ -401,8 +450,9 @@ def set_backend(name: str) -> None:
     """Choose the backend for the whole process (`use_backend` overrides it in its block)."""
     global _process_default
     load_backend(name)
-    _process_default = name
-    _current.clear()
+    with _lock:
+        _process_default = name
+        _current.clear()
 
 
 @contextmanager

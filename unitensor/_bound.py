@@ -89,6 +89,5 @@ def bound_namespace(backend: Backend | str, api_version: str | None = None) -> B
     if api_version is not None and api_version not in VERSIONS:
         raise ValueError(f"api_version {api_version!r} is not known; expected one of {', '.join(VERSIONS)}")
     name = backend if isinstance(backend, str) else backend.name
-    if name not in _made:
-        _made[name] = BoundNamespace(name)
-    return _made[name]
+    found = _made.get(name)
+    return _made.setdefault(name, BoundNamespace(name)) if found is None else found

@@ -67,7 +67,8 @@ class RawNamespace:
         self.module = ModuleType(f"unitensor on {backend.name}")
         for name in PLAIN:
             setattr(self, name, find(backend, name, None, self))
-        for made in table.values():
+        known = list(table.values())
+        for made in known:
             self.install(made)
         for name, value in vars(type(self)).items():
             if callable(value) and not name.startswith("_"):
@@ -75,6 +76,8 @@ class RawNamespace:
         for name, value in vars(self).items():
             setattr(self.module, name, value)
         namespaces.append(self)
+        for made in list(table.values())[len(known) :]:  # which another thread has declared meanwhile
+            self.install(made)
 
     def install(self, made: Op) -> None:
         """Find the engine's function for an op, cast to common dtypes where the engine would not."""
