@@ -21,12 +21,13 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from fuzz_dual import Parts, UnsuitableError, limits
 from fuzz_programs import Program, Writer, smaller
-from fuzz_reference import Array, Parts, Unsuitable, begin, fresh, reference, state
+from fuzz_reference import Array, begin, fresh, reference
 
 import unitensor as ut
 
@@ -43,7 +44,7 @@ class Fault:
     detail: str
 
 
-class Wrong(Exception):
+class WrongError(Exception):
     """A number, a shape or a dtype that is not the reference's."""
 
 
@@ -78,10 +79,10 @@ def compiled(text: str, **names: Any) -> Callable[..., Any]:
 
 
 def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = None) -> Answer:
-    """The reference's answer; `Unsuitable` where there is none."""
+    """The reference's answer; `UnsuitableError` where there is none."""
     begin()
     text = program.text(watched=True)
-    state.margin = 1e-2 if "float32" in text else 1e-3
+    limits.kink = 1e-2 if "float32" in text else 1e-3
     names: dict[str, Any] = {}
 
     def watch(values: dict[str, Any]) -> None:
@@ -104,12 +105,12 @@ def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = N
         TypeError,
         np.linalg.LinAlgError,
     ) as error:
-        raise Unsuitable(str(error)) from error
+        raise UnsuitableError(str(error)) from error
     if loss[0].size != 1 or loss[0].dtype.kind != "f":
-        raise Unsuitable("no loss")
+        raise UnsuitableError("no loss")
     numbers = [float(loss.get(m, np.zeros(())).reshape(())) for m in range(4)]
     if not np.all(np.abs(numbers) < 1e5):
-        raise Unsuitable("huge")
+        raise UnsuitableError("huge")
     return Answer(*numbers, names, t, u, "float32" in text)
 
 
@@ -160,7 +161,7 @@ class Run:
         value = plain(found)
         tolerance = 2e-2 if self.loose else 1e-7
         if value.shape != () or not abs(value - wanted) <= tolerance * (1 + abs(wanted) + scale):
-            raise Wrong(f"{what}: {np.round(value, 8)}, right: {wanted:.8g}")
+            raise WrongError(f"{what}: {np.round(value, 8)}, right: {wanted:.8g}")
 
     def slope(self, what: str, gs: Any, wanted: float, other: list[Any]) -> None:
         """Gradients along a direction; they look like what they are the gradients of."""
@@ -170,7 +171,9 @@ class Run:
             if g is None:
                 g = ut.zeros(a.shape)
             if g.shape != a.shape or g.dtype != ut.float64 or g.backend != self.engine:
-                raise Wrong(f"{what} of float64{list(a.shape)} is {g.dtype}{list(g.shape)} on {g.backend}")
+                raise WrongError(
+                    f"{what} of float64{list(a.shape)} is {g.dtype}{list(g.shape)} on {g.backend}"
+                )
             total += float(np.sum(plain(g) * v))
             scale += float(np.sum(np.abs(plain(g) * v)))
         self.check(what, ut.asarray(total), wanted, scale)
@@ -184,12 +187,14 @@ class Run:
                 if found.shape != wanted.shape or not np.allclose(
                     found, wanted, rtol=tolerance, atol=tolerance
                 ):
-                    raise Wrong(f"{what}: the value of {name}: {found.tolist()}, right: {wanted.tolist()}")
+                    raise WrongError(
+                        f"{what}: the value of {name}: {found.tolist()}, right: {wanted.tolist()}"
+                    )
                 if found.dtype != wanted.dtype:
-                    raise Wrong(f"{what}: the dtype of {name}: {found.dtype}, right: {wanted.dtype}")
+                    raise WrongError(f"{what}: the dtype of {name}: {found.dtype}, right: {wanted.dtype}")
         for g, before in self.seen:
             if not np.array_equal(plain(g), before, equal_nan=True):
-                raise Wrong(
+                raise WrongError(
                     f"{what}: a gradient that a hook kept: {plain(g).tolist()}, was: {before.tolist()}"
                 )
 
@@ -213,7 +218,7 @@ def grad(run: Run) -> None:
     if "no_grad" not in run.text and "detach" not in run.text and "stop_gradient" not in run.text:
         for x, a in zip(xs, run.program.inputs):
             if not np.array_equal(plain(x), a):
-                raise Wrong(f"an argument of grad is changed: {plain(x).tolist()}, was: {a.tolist()}")
+                raise WrongError(f"an argument of grad is changed: {plain(x).tolist()}, was: {a.tolist()}")
 
 
 def backward(run: Run, *, direct: bool = False, **options: bool) -> None:
@@ -294,7 +299,7 @@ def hessian(run: Run) -> None:
                 rtol=1e-2 if run.loose else 1e-7,
                 atol=1e-2 if run.loose else 1e-7 * (1 + np.abs(h).max()),
             ):
-                raise Wrong(f"the Hessian is not symmetric: {h.tolist()}")
+                raise WrongError(f"the Hessian is not symmetric: {h.tolist()}")
             part = np.outer(run.answer.t[i].reshape(-1), run.answer.u[j].reshape(-1)) * h
             total, scale = total + part.sum(), scale + np.abs(part).sum()
     run.check("t H u", ut.asarray(float(total)), run.answer.second, scale)
@@ -441,7 +446,7 @@ def tried(program: Program, answer: Answer, engine: str, mode: str, *, watched: 
         with ut.use_backend(engine), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             MODES[mode](Run(program, answer, engine, watched=watched))
-    except Wrong as error:
+    except WrongError as error:
         what = str(error).split(":")[0]
         return Fault(engine, mode, f"wrong {re.sub(r'[0-9]+', '#', what)}", str(error))
     except ut.GradientError as error:
@@ -471,7 +476,7 @@ def shrunk(program: Program, fault: Fault, *, watched: bool, seconds: float = 3.
                 break
             try:
                 answer = asked(candidate, *directions(candidate))
-            except (Unsuitable, SyntaxError):
+            except (UnsuitableError, SyntaxError):
                 continue
             found = tried(candidate, answer, fault.engine, fault.mode, watched=watched)
             if isinstance(found, Fault) and found.kind == fault.kind:
@@ -534,7 +539,7 @@ class Fuzzer:
             return []
         try:
             answer = asked(program, *directions(program))
-        except (Unsuitable, SyntaxError):
+        except (UnsuitableError, SyntaxError):
             self.counts["unsuitable programs"] += 1
             return []
         faults = []

@@ -4,7 +4,7 @@ An `Array` holds a NumPy array, so that values, views and writes are NumPy's, an
 of differentiation (a bit of a mask; a set of bits for higher orders) the array of tangents. Those
 lie in the memory of a `Root` at the places at which the values lie in theirs. There is no graph and
 no reverse mode: gradients are derivatives along each unit vector. Where a value is near a kink or a
-tie, `Unsuitable` is raised, and the program is not used.
+tie, `UnsuitableError` is raised, and the program is not used.
 """
 
 from __future__ import annotations
@@ -15,126 +15,28 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from fuzz_dual import (
+    Parts,
+    UnsuitableError,
+    apart,
+    cholesky,
+    cos,
+    det,
+    eigh,
+    exp,
+    inv,
+    joined,
+    log,
+    product,
+    reciprocal,
+    sin,
+    solve,
+    sqrt,
+    tanh,
+    trace,
+)
 
 import unitensor as ut
-
-
-class Unsuitable(Exception):
-    """A program on which the answer is not defined: a kink, a tie, a huge number, an impure function."""
-
-
-class Parts(dict[int, Any]):
-    """A dual number: the value under 0, and the tangents under the masks of their directions."""
-
-    def __add__(self, other: Parts) -> Parts:
-        return Parts({m: _sum(self.get(m), other.get(m)) for m in self.keys() | other.keys()})
-
-    def __neg__(self) -> Parts:
-        return self.each(np.negative)
-
-    def __sub__(self, other: Parts) -> Parts:
-        return self + -other
-
-    def __mul__(self, other: Any) -> Parts:
-        if not isinstance(other, Parts):
-            return self.each(lambda a: a * other)
-        return product(np.multiply, self, other)
-
-    def __matmul__(self, other: Parts) -> Parts:
-        return product(np.matmul, self, other)
-
-    def each(self, f: Callable[..., Any]) -> Parts:
-        return Parts({m: f(a) for m, a in self.items()})
-
-    def split(self, bit: int) -> tuple[Parts, Parts]:
-        """What has no tangent in a direction, and the tangent in it."""
-        low = Parts({m: a for m, a in self.items() if not m & bit})
-        return low, Parts({m ^ bit: a for m, a in self.items() if m & bit})
-
-    @property
-    def mT(self) -> Parts:  # noqa: N802 -- the standard's name
-        return self.each(lambda a: a.mT)
-
-
-def _sum(a: Any, b: Any) -> Any:
-    return b if a is None else a if b is None else a + b
-
-
-def product(f: Callable[..., Any], a: Parts, b: Parts) -> Parts:
-    """A function that is linear in each of two arguments."""
-    out = Parts()
-    for m, x in a.items():
-        for n, y in b.items():
-            if not m & n:
-                out[m | n] = _sum(out.get(m | n), f(x, y))
-    return out
-
-
-def dual(f: Callable[..., Any], slope: Callable[..., Parts]) -> Callable[..., Parts]:
-    """A function of arrays as one of dual numbers: `slope(out, x, .., dx, ..)` is its derivative."""
-
-    def run(*args: Parts) -> Parts:
-        top = max(m for a in args for m in a)
-        if not top:
-            return Parts({0: f(*(a[0] for a in args))})
-        bit = 1 << top.bit_length() - 1
-        lows, tangents = zip(*(a.split(bit) for a in args))
-        out = run(*lows)
-        moved = slope(out, *lows, *tangents)
-        return _joined(out, moved, bit)
-
-    return run
-
-
-exp = dual(np.exp, lambda out, x, dx: out * dx)
-sin = dual(np.sin, lambda out, x, dx: cos(x) * dx)
-cos = dual(np.cos, lambda out, x, dx: -(sin(x) * dx))
-tanh = dual(np.tanh, lambda out, x, dx: dx - out * out * dx)
-reciprocal = dual(lambda a: 1.0 / a, lambda out, x, dx: -(out * out * dx))
-log = dual(np.log, lambda out, x, dx: reciprocal(x) * dx)
-sqrt = dual(np.sqrt, lambda out, x, dx: reciprocal(out) * dx * 0.5)
-inv = dual(np.linalg.inv, lambda out, x, dx: -(out @ dx @ out))
-solve = dual(np.linalg.solve, lambda out, a, b, da, db: solve(a, db - da @ out) if da or db else Parts())
-det = dual(np.linalg.det, lambda out, x, dx: out * trace(inv(x) @ dx))
-
-
-def trace(x: Parts) -> Parts:
-    return x.each(lambda a: np.trace(a, axis1=-2, axis2=-1))
-
-
-def _phi(a: Any) -> Any:
-    return np.tril(a) - 0.5 * a * np.eye(a.shape[-1])
-
-
-def _cholesky_slope(out: Parts, x: Parts, dx: Parts) -> Parts:
-    back = inv(out)
-    return out @ (back @ dx @ back.mT).each(_phi)
-
-
-cholesky = dual(lambda a: np.linalg.cholesky((a + a.mT) / 2), _cholesky_slope)
-
-
-def eigh(x: Parts) -> tuple[Parts, Parts]:
-    """Eigenvalues and eigenvectors of a symmetric matrix; their signs are NumPy's."""
-    top = max(x)
-    if not top:
-        w, v = np.linalg.eigh(x[0])
-        apart(np.diff(w), "equal eigenvalues", 0.1)
-        return Parts({0: w}), Parts({0: v})
-    bit = 1 << top.bit_length() - 1
-    low, moved = x.split(bit)
-    w, v = eigh(low)
-    inner = v.mT @ moved @ v
-    eye = np.eye(len(w[0]))
-    gaps = w.each(lambda a: a - a[:, None]) + Parts({0: eye})
-    dw = inner.each(np.diagonal)
-    dv = v @ (reciprocal(gaps) * inner).each(lambda a: a * (1 - eye))
-    return _joined(w, dw, bit), _joined(v, dv, bit)
-
-
-def _joined(low: Parts, moved: Parts, bit: int) -> Parts:
-    return Parts({**low, **{m | bit: a for m, a in moved.items()}})
-
 
 # Arrays ------------------------------------------------------------------------------------------
 
@@ -163,17 +65,9 @@ class State:
     recording = True
     depth = 0
     bit = 2  # the highest direction in use
-    margin = 1e-3
 
 
 state = State()
-
-
-def apart(a: Any, what: str, margin: float | None = None) -> None:
-    """Refuse a program whose values lie at a kink or a tie."""
-    a = np.asarray(a)
-    if a.size and np.min(np.abs(a)) < (margin or state.margin):
-        raise Unsuitable(what)
 
 
 class Array:
@@ -221,11 +115,11 @@ class Array:
     def write(self, key: Any, new: Parts) -> None:
         """`self[key] = new`."""
         if self.memory.depth < state.depth:
-            raise Unsuitable("a function writes what was made outside of it")
+            raise UnsuitableError("a function writes what was made outside of it")
         if self.memory.argument and (not state.recording or self.root is not self.memory.root):
-            raise Unsuitable("an unrecorded write to an argument")
+            raise UnsuitableError("an unrecorded write to an argument")
         if np.iscomplexobj(new[0]) and self.value.dtype.kind != "c":
-            raise Unsuitable("complex into real")
+            raise UnsuitableError("complex into real")
         key = plain(key)
         self.value[key] = new[0]
         where = self.place[key]
@@ -260,7 +154,7 @@ class Array:
     def _in_place(self, other: Any, f: Callable[..., Array]) -> Array:
         result = f(self.live(), other)
         if result.shape != self.shape or not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise Unsuitable("the result of an in-place operator does not fit")
+            raise UnsuitableError("the result of an in-place operator does not fit")
         self.write(..., result.parts())
         return self
 
@@ -335,7 +229,7 @@ class Array:
         if np.dtype(dtype).kind in "biu":
             apart(self.value - np.round(self.value), "a cast to integers near one")
         if self.value.dtype.kind == "c" and np.dtype(dtype).kind != "c":
-            raise Unsuitable("a cast of complex to real")
+            raise UnsuitableError("a cast of complex to real")
         return fresh(Parts({m: a if m else a.astype(dtype) for m, a in self.parts().items()}))
 
     def detach(self) -> Array:
@@ -361,7 +255,7 @@ def fresh(p: dict[int, Any]) -> Array:
     """A new array of its own; without tangents where nothing is recorded, or it holds no real numbers."""
     value = np.array(p[0], order="C")
     if not np.all(np.abs(value) < 1e4):
-        raise Unsuitable("huge, or not a number")
+        raise UnsuitableError("huge, or not a number")
     kept = state.recording and value.dtype.kind not in "biu"
     kind = complex if value.dtype.kind == "c" else float
     tangents = {
@@ -418,7 +312,7 @@ def view(f: Callable[..., Any]) -> Callable[..., Array]:
     return lambda x, *options, **named: x.view(lambda a: f(a, *options, **named))
 
 
-def joined(f: Callable[..., Any]) -> Callable[..., Array]:
+def listwise(f: Callable[..., Any]) -> Callable[..., Array]:
     """`concat` and `stack`: linear in all arrays of a list."""
 
     def run(arrays: Any, **named: Any) -> Array:
@@ -570,12 +464,12 @@ def called(f: Callable[..., Any], *args: Any) -> Any:
 def pushed(f: Callable[..., Any], args: Any, tangents: Any) -> tuple[Array, Parts]:
     """The value of f, and its derivative along tangents in a new direction; arguments are copies."""
     if not state.recording:
-        raise Unsuitable("a transform under no_grad")
+        raise UnsuitableError("a transform under no_grad")
     bit, before = state.bit * 2, state.bit
     state.bit = bit
     state.depth += 1
     try:
-        duals = [fresh(_joined(a.parts(), t, bit)) for a, t in zip(args, tangents)]
+        duals = [fresh(joined(a.parts(), t, bit)) for a, t in zip(args, tangents)]
         for x in duals:
             x.memory.argument = True
         low, moved = f(*duals).parts().split(bit)
@@ -661,7 +555,7 @@ class Random:
 
     def _draw(self, name: str, *options: Any) -> Array:
         if self.generator is None:
-            raise Unsuitable("numbers without a seed")
+            raise UnsuitableError("numbers without a seed")
         with ut.use_backend("numpy"):
             return fresh({0: getattr(self.generator, name)(*options).numpy()})
 
@@ -683,88 +577,34 @@ def _asarray(values: Any, dtype: Any = None) -> Array:
 
 
 reference = SimpleNamespace(
-    exp=smooth(exp),
-    log=smooth(log),
-    sin=smooth(sin),
-    cos=smooth(cos),
-    tanh=smooth(tanh),
-    sqrt=smooth(sqrt),
-    reciprocal=smooth(reciprocal),
-    square=smooth(lambda x: x * x),
-    abs=_abs,
-    floor=_steps(np.floor, 0.0),
-    round=_steps(np.round, 0.5),
+    exp=smooth(exp), log=smooth(log), sin=smooth(sin), cos=smooth(cos), tanh=smooth(tanh), sqrt=smooth(sqrt),
+    reciprocal=smooth(reciprocal), square=smooth(lambda x: x * x), abs=_abs, conj=linear(np.conj),
+    floor=_steps(np.floor, 0.0), round=_steps(np.round, 0.5),
     sign=lambda x: (_abs(x), fresh({0: np.sign(x.value)}))[1],
-    conj=linear(np.conj),
-    real=_real,
-    imag=_imag,
-    maximum=larger(1),
-    minimum=larger(-1),
-    where=_where,
-    sum=linear(np.sum),
-    mean=linear(np.mean),
-    prod=_prod,
-    var=_var,
-    max=extremum("argmax"),
-    min=extremum("argmin"),
-    sort=_sort,
-    argsort=lambda x: (_sort(x), fresh({0: np.argsort(x.value)}))[1],
-    diff=linear(np.diff),
-    tril=linear(np.tril),
-    cumulative_sum=linear(np.cumulative_sum),
+    real=_real, imag=_imag, maximum=larger(1), minimum=larger(-1), where=_where,
+    sum=linear(np.sum), mean=linear(np.mean), prod=_prod, var=_var, max=extremum("argmax"), min=extremum("argmin"),
+    sort=_sort, argsort=lambda x: (_sort(x), fresh({0: np.argsort(x.value)}))[1],
+    diff=linear(np.diff), tril=linear(np.tril), cumulative_sum=linear(np.cumulative_sum),
     take=lambda x, k, axis: fresh(x.parts().each(lambda a: np.take(a, plain(k), axis=axis))),
-    reshape=view(np.reshape),
-    permute_dims=view(np.permute_dims),
-    flip=view(np.flip),
-    moveaxis=view(np.moveaxis),
-    expand_dims=view(np.expand_dims),
-    squeeze=view(np.squeeze),
-    broadcast_to=view(np.broadcast_to),
-    roll=linear(np.roll),
-    tile=linear(np.tile),
-    repeat=linear(np.repeat),
-    concat=joined(np.concat),
-    stack=joined(np.stack),
-    unstack=lambda x: tuple(x[i] for i in range(len(x))),
-    zeros=lambda *a, **k: fresh({0: np.zeros(*a, **k)}),
-    ones=lambda *a, **k: fresh({0: np.ones(*a, **k)}),
-    eye=lambda n: fresh({0: np.eye(n)}),
-    zeros_like=lambda x: fresh({0: np.zeros_like(x.value)}),
-    asarray=_asarray,
+    reshape=view(np.reshape), permute_dims=view(np.permute_dims), flip=view(np.flip), moveaxis=view(np.moveaxis),
+    expand_dims=view(np.expand_dims), squeeze=view(np.squeeze), broadcast_to=view(np.broadcast_to),
+    roll=linear(np.roll), tile=linear(np.tile), repeat=linear(np.repeat),
+    concat=listwise(np.concat), stack=listwise(np.stack), unstack=lambda x: tuple(x[i] for i in range(len(x))),
+    zeros=lambda *a, **k: fresh({0: np.zeros(*a, **k)}), ones=lambda *a, **k: fresh({0: np.ones(*a, **k)}),
+    eye=lambda n: fresh({0: np.eye(n)}), asarray=_asarray,
     linalg=SimpleNamespace(
-        solve=smooth(solve),
-        inv=smooth(inv),
-        det=smooth(det),
-        trace=smooth(trace),
-        cholesky=smooth(cholesky),
-        eigh=_eigh,
-        eigvalsh=smooth(lambda x: eigh(x)[0]),
-        svdvals=smooth(_svdvals),
-        vector_norm=smooth(_norm),
+        solve=smooth(solve), inv=smooth(inv), det=smooth(det), trace=smooth(trace), cholesky=smooth(cholesky),
+        eigh=_eigh, eigvalsh=smooth(lambda x: eigh(x)[0]), svdvals=smooth(_svdvals), vector_norm=smooth(_norm),
         diagonal=view(np.linalg.diagonal),
         outer=lambda a, b: fresh(product(np.multiply.outer, a.parts(), b.parts())),
     ),
     fft=SimpleNamespace(
         fft=linear(np.fft.fft), ifft=linear(np.fft.ifft), rfft=linear(np.fft.rfft), irfft=linear(np.fft.irfft)
     ),
-    random=Random(),
-    no_grad=lambda: recording(False),
-    enable_grad=lambda: recording(True),
-    detect_anomaly=nullcontext,
-    stop_gradient=Array.detach,
-    checkpoint=called,
-    custom_gradient=lambda f, *rules: lambda *args: called(f, *args),
-    at=At,
-    grad=_grad,
-    jacobian=_jacobian,
-    hessian=lambda f: _jacobian(_grad(f)),
-    vjp=_vjp,
-    jvp=_jvp,
-    linearize=_linearize,
-    hvp=_hvp,
-    float32="float32",
-    float64="float64",
-    int64="int64",
-    complex128="complex128",
-    bool="bool",
-)
+    random=Random(), no_grad=lambda: recording(False), enable_grad=lambda: recording(True),
+    detect_anomaly=nullcontext, stop_gradient=Array.detach, checkpoint=called,
+    custom_gradient=lambda f, *rules: lambda *args: called(f, *args), at=At,
+    grad=_grad, jacobian=_jacobian, hessian=lambda f: _jacobian(_grad(f)), vjp=_vjp, jvp=_jvp,
+    linearize=_linearize, hvp=_hvp,
+    float32="float32", float64="float64", int64="int64", complex128="complex128", bool="bool",
+)  # fmt: skip
