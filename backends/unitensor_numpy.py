@@ -132,6 +132,11 @@ class NumpyBackend(Linalg, Special, Backend):
             a = a.base
         return a.__array_interface__["data"][0]
 
+    def owner(self, a: Any) -> Any:
+        while getattr(a, "base", None) is not None:
+            a = a.base
+        return a
+
     def linalg_diagonal(self, x: Any, /, *, offset: int = 0) -> Any:
         """Mended: NumPy's view is read-only."""
         d = np.linalg.diagonal(x, offset=offset)

@@ -20,6 +20,10 @@ from unitensor_torch_special import Special
 from unitensor import Backend
 
 
+#: The types whose tensors have memory of their own; other subclasses may stand for anything.
+REAL = (torch.Tensor, torch.nn.Parameter)
+
+
 class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
     """torch's functions, mended where they differ from the standard or from NumPy."""
 
@@ -34,6 +38,13 @@ class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
 
     def storage(self, a: Any) -> Any:
         return a.untyped_storage().data_ptr()
+
+    def owner(self, a: Any) -> Any:
+        return a.untyped_storage()
+
+    def arrays_in(self, a: Any) -> int | None:
+        count = getattr(torch._C, "_storage_Use_Count", None)
+        return None if count is None else int(count(a.untyped_storage()._cdata)) - 1
 
     def join_complex(self, real: Any, imag: Any) -> Any:
         return torch.complex(real, imag)
@@ -129,6 +140,18 @@ class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
         return torch.asarray(obj, dtype=dtype, device=device, copy=copy)
 
     # Reading and writing ----------------------------------------------------------------------
+
+    def has_values(self, a: Any) -> bool:
+        if isinstance(a, (tuple, list)):
+            return all(map(self.has_values, a))
+        if not isinstance(a, torch.Tensor):
+            return True
+        # In a program that is being compiled, exported or captured, under `torch.func`, and of a fake tensor.
+        if torch.compiler.is_compiling() or torch._C._is_tracing() or torch._C._len_torch_dispatch_stack():
+            return False
+        if type(a) not in REAL or a.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(a):
+            return False
+        return not (a.is_cuda and torch.cuda.is_current_stream_capturing())
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         return indexing.write(a, key, value)

@@ -507,8 +507,8 @@ def test_checkpoint_errors() -> None:
     w = ut.tensor(3.0, requires_grad=True)
     with pytest.raises(ut.GradientError, match="something else when it was called again"):
         ut.checkpoint(fickle, x).backward()
-    y = ut.checkpoint(ut.exp, h := x * 1.0)
-    h.detach()[0] = 5.0
+    y = ut.checkpoint(lambda x, k: ut.exp(x) * k, x, k := ut.asarray(np.ones(1)))
+    k[0] = 5.0
     with pytest.raises(ut.GradientError, match="was overwritten"):
         y.backward()
 
@@ -660,7 +660,7 @@ def test_detect_anomaly_costs_nothing_outside() -> None:
     x = ut.tensor(1.0, requires_grad=True)
     with ut.detect_anomaly():
         inside = ut.sin(x)
-    assert scope["special"] == 0
+    assert not scope["special"]
     assert type(inside._node[3]) is Watched
     assert ut.sin(x)._node[3] == 0
 

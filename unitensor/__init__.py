@@ -48,14 +48,14 @@ from ._dtypes import (
     uint32 as uint32,
     uint64 as uint64,
 )
-from ._graph import (
-    GradientError as GradientError,
+from ._graph import GradientError as GradientError
+from ._info import __array_namespace_info__ as __array_namespace_info__
+from ._modes import (
     enable_grad as enable_grad,
     is_grad_enabled as is_grad_enabled,
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
-from ._info import __array_namespace_info__ as __array_namespace_info__
 from ._ops.creation import (
     arange as arange,
     asarray as asarray,

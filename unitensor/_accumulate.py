@@ -10,7 +10,16 @@ from ._op import scope, table
 from ._ops import manipulation
 from ._ops.indexing import plain_key
 from ._views import positions
-from ._writing import as_value, check_fits, host_key, on_device, selected_shape, unravelled, write_plain
+from ._writing import (
+    as_value,
+    check_fits,
+    check_read,
+    host_key,
+    on_device,
+    selected_shape,
+    unravelled,
+    write_plain,
+)
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -21,7 +30,7 @@ class At:
 
     def __init__(self, x: Tensor, key: Any) -> None:
         self._x = x
-        self._key = plain_key(x, key)
+        self._key = plain_key(x, key, kept=True)
 
     def set(self, value: Any) -> None:
         """x[key] = value."""
@@ -31,6 +40,7 @@ class At:
         """Add value at each place, once for each time it is named."""
         x = self._x
         values = self._spread(value)
+        check_read(x, "at(x, key).add")
         if values.size * 8 < x.size or x.dtype.kind == "b":
             self._combine(values, "add")
         else:
@@ -59,6 +69,7 @@ class At:
 
     def _combine(self, values: Tensor, name: str) -> None:
         """Combine the values of each place with one another, pair by pair, then with what is there."""
+        check_read(self._x, f"at(x, key).{name}")
         ops, function = scope["tensors"], table[name].function
         x, xp = self._x, self._x._xp
 

@@ -172,8 +172,14 @@ class Backend:
         """How many arrays, `a` among them, lie in its memory; None if the engine cannot tell."""
         return None
 
-    def has_values(self, key: Any) -> bool:
-        """Whether the arrays of a key have values yet: inside a function that an engine traces they have none."""
+    def has_values(self, a: Any) -> bool:
+        """Whether values can be looked at now, by `bool`, `int` or `to_numpy`.
+
+        The one question that the front end asks before it looks at a value. `a` is an array, or a key, a
+        tuple or a list with arrays in it; then the answer is about all of them. Inside a function that an
+        engine traces (`jax.jit`, `torch.compile`) it is False, and the front end takes the way that is right
+        whatever the values are. An engine that computes late may always say False.
+        """
         return True
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:

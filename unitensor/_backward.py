@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from weakref import ref
 
 from . import _graph
-from ._backend import backend_of, load_backend
 from ._dtypes import complex_dtype
 from ._errors import describe
-from ._graph import LEAF, Dual, GradientError, new_seq
+from ._graph import CROSSES, LEAF, SHOWS, Dual, GradientError, name_of, new_seq, require_live
 from ._op import scope
 from ._pass import apply_recorded, propagate
 
@@ -37,6 +35,7 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
                 f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
                 "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
             )
+        require_real(y, what)
         return scope["wrap"](y._xp.ones_like(y._data), y._xp, None)  # type: ignore[no-any-return]  # untyped
     if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
@@ -48,24 +47,60 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
     return surface(scope["tensors"], g)  # type: ignore[no-any-return]
 
 
+def require_real(y: Tensor, what: str) -> None:
+    """Refuse a complex loss, which has no direction of steepest ascent."""
+    if complex_dtype(y._data.dtype):
+        raise GradientError(
+            f"{what}: the result is {describe(y)}, and only a real number has a gradient; "
+            "use ut.real(y), ut.abs(y) or ut.jacobian, or pass the cotangent"
+        )
+
+
 def carry(
     ys: Sequence[Tensor], gs: Sequence[Tensor], *, keep: bool, recorded: bool, limit: int = 0
 ) -> dict[int, tuple[list[Any], Tensor]]:
-    """Run the pass from Tensors and cotangents; the leaves' cotangents come back as Tensors."""
+    """Run the pass from Tensors and cotangents; the leaves' cotangents come back as Tensors.
+
+    Each has memory of its own, which neither the caller's cotangents nor the user's hooks and rules know.
+    """
     xp: Any = ys[0]._xp
+    shown: dict[int, Any] = {}
     if recorded:
         roots = [(y._node, g) for y, g in zip(ys, gs)]
-        return propagate(roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded)
-    if _mixed:
-        xp = MixedNamespace()
-    found = propagate([(y._node, g._data) for y, g in zip(ys, gs)], xp, keep=keep, limit=limit)
-    wrap = scope["wrap"]
-    for s, (node, g) in found.items():
-        home = xp
-        if _mixed:
-            home = node[2] if node[3] is LEAF else namespace_of(g)
-        found[s] = node, wrap(home.as_array(g), home, None)
+        reached = propagate(
+            roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded, shown=shown
+        )
+    else:
+        data = [(y._node, g._data) for y, g in zip(ys, gs)]
+        reached = propagate(data, xp, keep=keep, limit=limit, shown=shown)
+    given = {id(g._data) for g in gs}
+    found: dict[int, tuple[list[Any], Tensor]] = {}
+    for s, (node, g) in reached.items():
+        if type(g) is tuple:  # of an older op with several results, which nobody asks for
+            found[s] = node, g  # type: ignore[assignment]  # see above
+            continue
+        if not recorded:
+            crossed = isinstance(g, scope["Tensor"])
+            g = scope["wrap"](g._data, g._xp, None) if crossed else scope["wrap"](xp.as_array(g), xp, None)
+        if node[1] is not None and g._data.dtype != node[1][1]:
+            raise GradientError(
+                f"the gradient of `{name_of(node)}` is {g.dtype}, of another kind than its value: a rule is "
+                "wrong; run the program inside ut.detect_anomaly() to see which"
+            )
+        found[s] = node, own_memory(g, given, shown)
     return found
+
+
+def own_memory(g: Tensor, given: set[int], known: Any) -> Tensor:
+    """A gradient to hand out, apart where somebody else may have its memory; `given` grows by its array.
+
+    `known` says that the user's code saw what it was made of.
+    """
+    xp = g._xp
+    if known or id(g._data) in given or xp.backend.is_view(g._data):
+        g = scope["wrap"](xp.asarray(g._data, copy=True) if xp.backend.mutable else g._data, xp, g._node)
+    given.add(id(g._data))
+    return g
 
 
 def backward(
@@ -82,23 +117,20 @@ def backward(
             raise GradientError("backward inside jvp: use ut.grad, ut.vjp or ut.hvp there")
     keep = create_graph if retain_graph is None else retain_graph
     leaves = carry(ys, starts, keep=keep, recorded=create_graph)
-    seen = {id(s._data) for s in starts}
+    found = []
+    for node, g in leaves.values():
+        if complex_dtype(g._data.dtype):
+            g = scope["tensors"].conj(g)
+        if len(node) > 5:
+            for hook in node[5:]:
+                g = hook.shown(g)
+            g = own_memory(g, set(), True)
+        found.append((node, g))
+    # All or nothing: no hook runs from here on.
     with _graph._lock:
-        for node, g in leaves.values():
-            xp = g._xp
-            if complex_dtype(g._data.dtype):
-                g = scope["tensors"].conj(g)
-            if len(node) > 5:
-                for hook in node[5:]:
-                    g = hook.shown(g)
-            if node[4] is None:
-                # Two leaves, or a leaf and the caller, must not share one array.
-                if id(g._data) in seen or xp.backend.is_view(g._data):
-                    g = scope["wrap"](xp.asarray(g._data, copy=True), xp, g._node)
-                seen.add(id(g._data))
-                node[4] = g
-            else:
-                node[4] = node[4] + g
+        sums = [(node, g if node[4] is None else node[4] + g) for node, g in found]
+        for node, g in sums:
+            node[4] = g
 
 
 # Nodes that are not ops ----------------------------------------------------------------------------
@@ -107,12 +139,22 @@ def backward(
 class Hook:
     """A function of a Tensor's gradient; `remove()` takes it off."""
 
-    def __init__(self, function: Callable[[Tensor], Tensor | None]) -> None:
+    def __init__(self, function: Callable[[Tensor], Tensor | None], x: Tensor) -> None:
         self._function: Callable[[Tensor], Tensor | None] | None = function
+        self._node: Any = x._node if x._node[3] is LEAF else None
+        self._tensor = None if x._node[3] is LEAF else ref(x)
 
     def remove(self) -> None:
         """Call the function no more."""
         self._function = None
+        with _graph._lock:
+            if self._node is not None:
+                node, self._node = self._node, None
+                node[5:] = [hook for hook in node[5:] if hook is not self]
+            elif self._tensor is not None:
+                x, self._tensor = self._tensor(), None
+                if x is not None and type(x._node) is list and x._node[3] is SHOWS and x._node[6][0] is self:
+                    x._node = x._node[4]
 
     def shown(self, g: Tensor) -> Tensor:
         """What takes the place of a gradient."""
@@ -141,15 +183,15 @@ def add_hook(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
     node = x._node
     if node is None:
         raise GradientError("register_hook: the Tensor does not require a gradient")
-    hook = Hook(function)
     if type(node) is Dual:
         raise GradientError(
             "register_hook: forward mode has no hooks, nor have hvp and hessian, which use it"
         )
+    hook = Hook(function, x)
     if node[3] is LEAF:
         node.append(hook)
     else:
-        x._node = [new_seq(), node[1], "hook", 0, node, hook_rule, (hook, x._xp)]
+        x._node = [new_seq(), node[1], "hook", SHOWS, node, hook_rule, (hook, x._xp)]
     return hook
 
 
@@ -158,56 +200,17 @@ def move_rule(xp: Any, g: Any, residual: Any) -> Any:
     source, target = residual
     if isinstance(g, scope["Tensor"]):
         return g.to(source)
-    moved = scope["wrap"](g, target, None).to(source)
+    moved = scope["wrap"](target.as_array(g), target, None).to(source)
     return moved._data
 
 
-def move_node(x: Tensor, out: Tensor) -> list[Any]:
-    """The node of a Tensor moved from another device or backend."""
-    if x._xp is not out._xp:
-        _mixed.append(True)
+def moved_node(x: Tensor, out: Tensor) -> Any:
+    """The node of a Tensor moved from another device or backend; a tangent moves along."""
+    node = x._node
+    if type(node) is Dual:
+        require_live(node.level)
+        below = None if node.node is None else moved_node(scope["wrap"](x._data, x._xp, node.node), out)
+        return Dual(node.level, below, node.tangent.to(out.device))
     meta = (out._data.shape, out._data.dtype)
-    return [new_seq(), meta, "to", 0, x._node, move_rule, (x.device, out._xp)]
-
-
-# Graphs over several backends -------------------------------------------------------------------------
-
-#: Not empty once a recorded Tensor has moved between backends: passes then look at each array.
-_mixed: list[bool] = []
-
-
-def namespace_of(a: Any) -> Any:
-    """The namespace of an engine array; NumPy's functions return scalars, too."""
-    backend = load_backend("numpy") if isinstance(a, np.generic) else backend_of(a)
-    if backend is None:
-        raise TypeError(f"no backend knows {type(a).__name__}")
-    return backend.namespace
-
-
-class MixedNamespace:
-    """A namespace that asks, at each call, which engine the arrays are of."""
-
-    def __init__(self, module: str = "") -> None:
-        self.module = module
-        if not module:
-            self.linalg = MixedNamespace("linalg")
-            self.fft = MixedNamespace("fft")
-            self.special = MixedNamespace("special")
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
-            first = next(
-                a for a in (*args, *options.values()) if hasattr(a, "dtype") or isinstance(a, (list, tuple))
-            )
-            if isinstance(first, (list, tuple)):
-                first = next(a for a in first if a is not None)
-            xp = namespace_of(first)
-            return getattr(getattr(xp, self.module) if self.module else xp, name)(*args, **options)
-
-        return call
-
-    def isdtype(self, dtype: Any, kind: Any) -> bool:
-        """Whether an engine's dtype is of a kind."""
-        from ._ops.data_types import isdtype
-
-        return isdtype(dtype, kind)
+    state = 0 if x._xp is out._xp else CROSSES
+    return [new_seq(), meta, "to", state, node, move_rule, (x.device, out._xp)]

@@ -8,31 +8,33 @@ all inputs and hands each its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ContextDecorator
-from contextvars import Token
 from typing import TYPE_CHECKING, Any
 
-from numpy import errstate
+import numpy as np
 
+from ._backend import _chosen, current_backend_name
 from ._backward import surface
+from ._draws import recorded as draws_recorded, replayed
+from ._dtypes import is_inexact
 from ._errors import describe
 from ._exits import caller
 from ._graph import (
+    CROSSES,
+    SHOWS,
     Dual,
     GradientError,
     Watched,
     anomaly,
-    enable_grad,
     frontier,
-    is_grad_enabled,
     name_of,
     new_seq,
-    no_grad,
+    require_live,
     select_rule,
-    special,
+    watch,
 )
+from ._modes import Mode, enable_grad, errors, is_grad_enabled, no_grad, quiet
 from ._op import scope
-from ._pass import apply_carefully, apply_recorded, has_nan, propagate
+from ._pass import apply_recorded, has_values, propagate
 from ._transforms import _marked
 from ._trees import leaves, tree_map
 
@@ -45,12 +47,14 @@ def pick_rule(xp: Any, g: Any, i: Any) -> Any:
     return g[i]
 
 
-def _joined(name: str, parents: Sequence[Any], rule: Callable[..., Any], residual: Any) -> list[Any]:
+def _joined(
+    name: str, parents: Sequence[Any], rule: Callable[..., Any], residual: Any, state: int = SHOWS
+) -> list[Any]:
     """A node with one rule for all its parents."""
     lower: list[Any] = [new_seq(), None, name, 0]
     for i, parent in enumerate(parents):
         lower += (parent, pick_rule, i)
-    return [new_seq(), None, name, 0, lower, rule, residual]
+    return [new_seq(), None, name, state, lower, rule, residual]
 
 
 def _attached(node: list[Any], results: Any) -> Any:
@@ -59,8 +63,11 @@ def _attached(node: list[Any], results: Any) -> Any:
     numbers = iter(range(n))
 
     def attach(y: Tensor) -> Tensor:
+        i = next(numbers)
+        if not is_inexact(y.dtype):
+            return y
         meta = (y._data.shape, y._data.dtype)
-        upper = [new_seq(), meta, "output", 0, node, select_rule, (next(numbers), n)]
+        upper = [new_seq(), meta, "output", 0, node, select_rule, (i, n)]
         return scope["wrap"](y._data, y._xp, upper)  # type: ignore[no-any-return]  # `scope` is untyped
 
     return tree_map(attach, results)
@@ -83,52 +90,88 @@ def _tensors(tree: Any) -> list[Any]:
     return [x for x in leaves(tree) if isinstance(x, scope["Tensor"])]
 
 
+def _kept(x: Any) -> Any:
+    """An argument as it is now, for later: what the caller does with its own changes nothing."""
+    if isinstance(x, scope["Tensor"]):
+        return scope["wrap"](x._data, x._xp, None)
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
 # Checkpoint ------------------------------------------------------------------------------------
-
-
-def _generator() -> Any:
-    from .random import default_generator  # here, because importing unitensor does not need it
-
-    return default_generator()
 
 
 class _Segment:
     """A function to run again in the backward pass, on the values that it had."""
 
-    def __init__(self, f: Callable[..., Any], call: Any, parents: list[Any], own: list[int | None]) -> None:
+    def __init__(self, f: Callable[..., Any], call: Any) -> None:
         self.f = f
-        self.call = tree_map(lambda x: x.detach() if isinstance(x, scope["Tensor"]) else x, call)
         self.nodes = [x._node for x in _tensors(call)]
-        self.randomness = _generator().state
-        self.parents = parents
-        self.own = own
+        self.call = tree_map(_kept, call)
+        self.backend = current_backend_name()
+        self.draws: Any = None
+        self.prints: list[Any] = []
+        self.parents: list[Any] = []
+        self.own: list[int | None] = []
 
-    def again(self, recorded: bool) -> tuple[Any, list[Tensor], list[Tensor], int]:
-        """The results of the function, recorded; its arguments; and the age where it began."""
+    def run(self, recorded: bool) -> tuple[Any, list[Any], list[Tensor], int]:
+        """The results of the function, recorded; its arguments' nodes; and the age where it began."""
         nodes = iter(self.nodes)
+        marks: list[Any] = []
 
         def mark(x: Any) -> Any:
             if not isinstance(x, scope["Tensor"]):
-                return x
+                return _kept(x)
             node = next(nodes)
-            if node is None:
-                return x
-            return _marked(scope["wrap"](x._data, x._xp, node if recorded else None), "checkpoint")
+            made = scope["wrap"](x._data, x._xp, node if recorded else None)
+            if node is not None:
+                made = _marked(made, "checkpoint")
+            marks.append(made._node)
+            return made
 
         args, kwargs = tree_map(mark, self.call)
         limit = new_seq()
-        with enable_grad():
-            result = self.f(*args, **kwargs)
-        return result, _tensors((args, kwargs)), _tensors(result), limit
-
-    def once_more(self, recorded: bool) -> tuple[Any, list[Tensor], list[Tensor], int]:
-        """`again`, with the random numbers of the first time."""
-        generator = _generator()
-        now, generator.state = generator.state, self.randomness
+        before = _chosen.get()
         try:
-            return self.again(recorded)
+            _chosen.set(self.backend)
+            with enable_grad():
+                result = self.f(*args, **kwargs)
         finally:
-            generator.state = now
+            _chosen.set(before)
+        return result, marks, _tensors(result), limit
+
+    def again(self, recorded: bool) -> tuple[list[Any], list[Tensor], int]:
+        """The second run, on the random numbers of the first."""
+        _, marks, ys, limit = replayed(self.draws, lambda: self.run(recorded))
+        found = [_print_of(y) for y in ys]
+        if len(found) != len(self.prints) or not all(map(_alike, found, self.prints)):
+            raise GradientError(
+                "checkpoint: the function did something else when it was called again: it gave other results; "
+                "what it uses must not change between the two calls: pass it as an argument"
+            )
+        return marks, ys, limit
+
+
+def _print_of(y: Tensor) -> tuple[Any, ...]:
+    """What tells one result from another without keeping it: shape, dtype, sum and sum of sizes."""
+    a, xp = y._data, y._xp
+    if not is_inexact(y.dtype) or not y.size:
+        return y.shape, y.dtype
+    return y.shape, y.dtype, xp.sum(a), xp.sum(xp.abs(a)), xp
+
+
+#: The gap between 1 and the next number.
+_EPS = {"float16": 2**-10, "bfloat16": 2**-7, "float32": 2**-23, "complex64": 2**-23}
+
+
+def _alike(a: tuple[Any, ...], b: tuple[Any, ...]) -> bool:
+    """Whether two results were the same, but for what engines add up in another order."""
+    if a[:2] != b[:2] or len(a) == 2:
+        return a[:2] == b[:2]
+    xp = a[4]
+    if not all(has_values(xp, part) for part in (*a[2:4], *b[2:4])):
+        return True
+    first, size, second = complex(a[2]), abs(complex(a[3])), complex(b[2])
+    return not abs(first - second) > 64 * _EPS.get(a[1].name, 2**-52) * size
 
 
 def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -147,20 +190,22 @@ def checkpoint(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     given = _tensors((args, kwargs))
     if not is_grad_enabled() or any(type(x._node) is Dual for x in given):
         return f(*args, **kwargs)
-    segment = _Segment(f, (args, kwargs), [], [])
-    result, marked, ys, limit = segment.again(recorded=True)
+    segment = _Segment(f, (args, kwargs))
+    (result, marks, ys, limit), segment.draws = draws_recorded(lambda: segment.run(recorded=True))
     if any(type(y._node) is Dual for y in ys):
         return result
-    position = {x._node[0]: i for i, x in enumerate(marked) if x._node is not None}
-    for node in frontier([y._node for y in ys], limit):
+    position = {node[0]: i for i, node in enumerate(marks) if node is not None}
+    inside: list[Any] = []
+    for node in frontier([y._node for y in ys], limit, inside):
         if node[0] > limit:
             raise GradientError("checkpoint: the function made a leaf; make it outside, and pass it")
         i = position.get(node[0])
         segment.parents.append(node if i is None else segment.nodes[i])
         segment.own.append(i)
-    if not segment.parents:
-        return result
-    data = tuple(x._data for x in given)
+    if not segment.parents or any(type(node[3]) is int and node[3] & CROSSES for node in inside):
+        return result  # nothing to run again; or over several engines, of which a segment has one
+    segment.prints = [_print_of(y) for y in ys]
+    data = tuple(x._data for x in _tensors(segment.call))
     node = _joined("checkpoint", segment.parents, run_again_rule, (segment, data))
     tracked = iter(_attached(node, [y for y in ys if y._node is not None]))
     return tree_map(
@@ -172,23 +217,19 @@ def run_again_rule(xp: Any, g: Any, residual: Any) -> Any:
     """The cotangents of a segment's inputs: run it, and carry the cotangents back through it."""
     segment: _Segment = residual[0]
     recorded = xp is scope["tensors"]
-    _, args, results, limit = segment.once_more(recorded)
+    marks, results, limit = segment.again(recorded)
     ys = [y for y in results if y._node is not None]
     roots = [(y._node, c if recorded else c._data) for y, c in zip(ys, _filled(g, ys))]
+    # Zero cotangents may come from a `where` outside this segment, so treat them as "not selected".
+    doubtful = not recorded and watch() is None
+    if not doubtful:
+        zeros = [(y._xp, y._xp.equal(c._data if recorded else c, 0)) for y, (_, c) in zip(ys, roots)]
+        doubtful = any(not has_values(raw, zero) or bool(raw.any(zero)) for raw, zero in zeros)
     apply: Callable[..., Any] | None = apply_recorded if recorded else None
-
-    def carefully(node: list[Any], edge: Any, c: Any) -> Any:
-        return apply_carefully(xp, apply, node, edge, c)
-
-    # Zeros that come from outside may mean "not selected", which nothing in here shows.
-    no_way_back = recorded or anomaly.get() is not None
-    doubtful = no_way_back and any(bool(xp.any(xp.equal(c, 0))) for _, c in roots)
-    reached = propagate(roots, xp, keep=True, limit=limit, apply=carefully if doubtful else apply)
-    if not recorded and any(has_nan(xp, c) for _, c in reached.values()):
-        reached = propagate(roots, xp, keep=True, limit=limit, apply=carefully)
+    reached = propagate(roots, xp, keep=True, limit=limit, apply=apply, doubtful=doubtful)
     found = []
     for parent, i in zip(segment.parents, segment.own):
-        hit = reached.get(parent[0] if i is None else args[i]._node[0])
+        hit = reached.get(parent[0] if i is None else marks[i][0])
         if hit is None:
             raise GradientError("checkpoint: the function did something else when it was called again")
         found.append(hit[1])
@@ -224,10 +265,15 @@ def custom_gradient(
 
     def call(*args: Any) -> Any:
         levels = [x._node.level for x in _tensors(args) if type(x._node) is Dual]
-        if levels:
+        if levels and is_grad_enabled():
+            require_live(max(levels))
             return _pushed(name, call, forward, args, max(levels))
+        kept = [
+            (x._data, x._xp, x._node) if isinstance(x, scope["Tensor"]) else (tree_map(_kept, x), None, None)
+            for x in args
+        ]
         with enable_grad():
-            out = f(*(x.detach() if isinstance(x, scope["Tensor"]) else x for x in args))
+            out = f(*(_kept(x) for x in args))
         if not isinstance(out, (tuple, scope["Tensor"])) or len(_tensors(out)) != len(leaves(out)):
             raise TypeError(f"{name}: returned {describe(out)}; expected a Tensor or a tuple of them")
         if any(y._node is not None for y in _tensors(out)):
@@ -237,11 +283,12 @@ def custom_gradient(
         inputs = [i for i, x in enumerate(args) if isinstance(x, scope["Tensor"]) and x._node is not None]
         if not inputs or not is_grad_enabled():
             return out
-        kept = [
-            (x._data, x._xp, x._node) if isinstance(x, scope["Tensor"]) else (x, None, None) for x in args
-        ]
-        rule = _Custom(name, call, backward, kept, inputs, out)
-        node = _joined(name, [args[i]._node for i in inputs], custom_rule, (rule, [k[0] for k in kept]))
+        out_kept = tree_map(_kept, out)
+        rule = _Custom(name, call, backward, kept, inputs, out_kept)
+        saved = [data for data, xp, _ in kept if xp is not None] + [y._data for y in _tensors(out)]
+        engines = {x._xp for x in (*_tensors(out), *(args[i] for i in inputs))}
+        state = SHOWS if len(engines) == 1 else SHOWS | CROSSES
+        node = _joined(name, [args[i]._node for i in inputs], custom_rule, (rule, saved), state)
         return _attached(node, out)
 
     call.__name__ = name
@@ -267,7 +314,7 @@ class _Custom:
         wrap = scope["wrap"]
         args = [a if xp is None else wrap(a, xp, node if recorded else None) for a, xp, node in self.args]
         # The results' own nodes hold this object, so that to keep them here would be a cycle.
-        found = self.rule(g, self.call(*args) if recorded else self.out, *args)
+        found = self.rule(g, self.call(*args) if recorded else tree_map(_kept, self.out), *args)
         found = found if isinstance(found, tuple) else (found,)
         if len(found) != len(args):
             raise GradientError(
@@ -340,7 +387,7 @@ def _pushed(
 # Anomalies ---------------------------------------------------------------------------------------
 
 
-class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
+class detect_anomaly(Mode):  # noqa: N801 -- PyTorch's name
     """In a `with` block, say which line of the program a NaN or an error of a backward pass is from.
 
     Both the program and its backward pass run inside the block, slower than outside of it.
@@ -353,36 +400,40 @@ class detect_anomaly(ContextDecorator):  # noqa: N801 -- PyTorch's name
     unitensor._graph.GradientError: the backward pass of `sqrt`, recorded at ..., gave a NaN
     """
 
-    def __enter__(self) -> None:
-        self._mode = special()
-        self._mode.__enter__()
-        self._token: Token[Any] = anomaly.set((caller, _checked))
+    variable = anomaly
 
-    def __exit__(self, *exc: object) -> None:
-        anomaly.reset(self._token)
-        self._mode.__exit__()
+    def __init__(self) -> None:
+        super().__init__((caller, _checked))
 
-    def _recreate_cm(self) -> detect_anomaly:
+    def _again(self) -> Mode:
         return detect_anomaly()
 
 
 def _checked(xp: Any, run: Callable[..., Any], node: list[Any], edge: Any, g: Any) -> Any:
     """What an edge's rule gives; raise where a NaN is born."""
     where = f"`{name_of(node)}`, recorded {f'at {node[3].place}' if type(node[3]) is Watched else 'outside detect_anomaly'},"
+    before = errors.get()
     try:
-        with errstate(divide="ignore", invalid="ignore"):
-            gp = run(node, edge, g)
+        errors.set(quiet())
+        gp = run(node, edge, g)
     except GradientError:
         raise
     except Exception as error:
         raise GradientError(
             f"the backward pass of {where} failed: {type(error).__name__}: {error}"
         ) from error
+    finally:
+        errors.set(before)
+    meta = edge[0][1]
+    dtype = None if type(gp) is tuple else gp._data.dtype if isinstance(gp, scope["Tensor"]) else gp.dtype
+    if meta is not None and dtype not in (None, meta[1]):
+        raise GradientError(f"the backward pass of {where} gave {dtype} for an input of {meta[1]}")
     if _any_nan(xp, gp) and not _any_nan(xp, g):
         raise GradientError(f"the backward pass of {where} gave a NaN")
     return gp
 
 
 def _any_nan(xp: Any, g: Any) -> bool:
-    parts = g if type(g) is tuple else (g,)
-    return any(part is not None and bool(xp.any(xp.isnan(part))) for part in parts)
+    parts = [part for part in (g if type(g) is tuple else (g,)) if part is not None]
+    arrays = [(part._xp, part._data) if isinstance(part, scope["Tensor"]) else (xp, part) for part in parts]
+    return any(has_values(raw, a) and bool(raw.any(raw.isnan(a))) for raw, a in arrays)

@@ -5,12 +5,11 @@ Element-wise ops use their gradient rules, linear ops use themselves, the rest d
 
 from __future__ import annotations
 
-from contextvars import ContextVar
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from numpy import errstate
-
-from ._graph import Dual, GradientError, output_nodes, special
+from ._graph import Dual, GradientError, levels, output_nodes
+from ._modes import Mode
 from ._op import Op, Rule, scope
 
 if TYPE_CHECKING:
@@ -18,29 +17,17 @@ if TYPE_CHECKING:
 
     from ._tensor import Tensor
 
-_level: ContextVar[int] = ContextVar("unitensor_level", default=0)
+_next_level = count(1).__next__
 
 
-class Level:
-    """One forward pass: Tensors made dual at this level carry its tangents.
+class Level(Mode):
+    """One forward pass: Tensors made dual at this level carry its tangents."""
 
-    NumPy's warnings of NaN and division by zero are off in it: tangents of what is not selected
-    meet them, and come to nothing.
-    """
+    variable = levels
 
-    def __enter__(self) -> Level:
-        self._mode = special()
-        self._mode.__enter__()
-        self.number = _level.get() + 1
-        self._token = _level.set(self.number)
-        self._silence = errstate(divide="ignore", invalid="ignore")
-        self._silence.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._silence.__exit__(None, None, None)
-        _level.reset(self._token)
-        self._mode.__exit__()
+    def __init__(self) -> None:
+        self.number = _next_level()
+        super().__init__(self.number)
 
     def dual(self, x: Tensor, tangent: Tensor) -> Tensor:
         """A Tensor with the value and history of x, and a tangent."""

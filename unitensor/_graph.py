@@ -7,9 +7,10 @@ A node is a list, the fastest thing Python builds:
 with one edge of three items an input, all None where no gradient is asked: the parent's cotangent
 is `rule(xp, g, residual)`, or `g` itself if the rule is None. The items lie side by side because
 the garbage collector visits each container that is alive. The state is 0; SELECTS where the op
-selects (`where`, indexing, `maximum`), so that its zeros mean "not selected"; FREED once the node
-was consumed; LEAF in a leaf, which has its namespace in place of the op, and goes on with its gradient
-and hooks in place of edges.
+selects (`where`, indexing, `maximum`), so that its zeros mean "not selected"; SHOWS where the rule
+shows the cotangent to the user's code (a hook, a custom rule); CROSSES where it goes on to another
+engine; these are bits. FREED once the node was consumed; LEAF in a leaf, which has its namespace in place of the op, and goes on with its gradient and hooks in place
+of edges.
 
 Nodes point at parents only, so there are no cycles, and a parent is always older than its
 children: going from new to old by sequence number visits each node after all that it feeds.
@@ -19,13 +20,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ContextDecorator
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from itertools import accumulate as accumulate_sums, count
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ._dtypes import as_dtype, is_complex, is_inexact
+from ._modes import Chain, is_grad_enabled, values
 from ._op import Op, Rule, same, scope
 
 if TYPE_CHECKING:
@@ -35,21 +36,20 @@ new_seq = count(1).__next__
 LEAF = "leaf"
 FREED = "freed"
 SELECTS = 1
+SHOWS = 2
+CROSSES = 4
 NO_EDGE = (None, None, None)
 
-_recording: ContextVar[bool] = ContextVar("unitensor_recording", default=True)
 _lock = threading.RLock()
 
 #: Inside `detect_anomaly`: what says where an op is called, and what runs an edge's rule.
-anomaly: ContextVar[tuple[Callable[[], str], Callable[..., Any]] | None] = ContextVar(
-    "unitensor_anomaly", default=None
-)
+anomaly: ContextVar[Chain] = ContextVar("unitensor_anomaly", default=None)
 
-# How many special modes (no_grad, jvp, ...) are entered in any thread; 0 is the fast path.
-scope["special"] = 0
+#: The forward passes that run here, by number.
+levels: ContextVar[Chain] = ContextVar("unitensor_levels", default=None)
 
 #: When and where a piece of memory was last written to, and when any was.
-stamps: dict[Any, tuple[int, tuple[str, Any]]] = {}
+stamps: dict[Any, Any] = {}
 scope["last_write"] = 0
 
 
@@ -57,80 +57,19 @@ class GradientError(RuntimeError):
     """A gradient that cannot be had; the message says why."""
 
 
-class _Special:
-    """Counts a mode that wrappers must look for."""
-
-    def __enter__(self) -> None:
-        with _lock:
-            scope["special"] += 1
-
-    def __exit__(self, *exc: object) -> None:
-        with _lock:
-            scope["special"] -= 1
-
-
-special = _Special
-
-
-class set_grad_enabled(ContextDecorator):  # noqa: N801 -- PyTorch's name
-    """Record gradients, or don't, inside a `with` block or a decorated function.
-
-    >>> import unitensor as ut
-    >>> x = ut.tensor(2.0, requires_grad=True)
-    >>> with ut.set_grad_enabled(False):
-    ...     (x * x).requires_grad
-    False
-    """
-
-    def __init__(self, enabled: bool) -> None:
-        self.enabled = enabled
-        self._entered: list[tuple[Token[bool], _Special]] = []
-
-    def __enter__(self) -> None:
-        mode = _Special()
-        mode.__enter__()
-        self._entered.append((_recording.set(self.enabled), mode))
-
-    def __exit__(self, *exc: object) -> None:
-        token, mode = self._entered.pop()
-        _recording.reset(token)
-        mode.__exit__()
-
-    def _recreate_cm(self) -> set_grad_enabled:
-        return set_grad_enabled(self.enabled)
-
-
-class no_grad(set_grad_enabled):  # noqa: N801 -- PyTorch's name
-    """Record nothing inside a `with` block or a decorated function.
-
-    >>> import unitensor as ut
-    >>> x = ut.tensor(2.0, requires_grad=True)
-    >>> with ut.no_grad():
-    ...     (x * x).requires_grad
-    False
-    """
-
-    def __init__(self) -> None:
-        super().__init__(False)
-
-
-class enable_grad(set_grad_enabled):  # noqa: N801 -- PyTorch's name
-    """Record again inside a `no_grad` block."""
-
-    def __init__(self) -> None:
-        super().__init__(True)
-
-
-def is_grad_enabled() -> bool:
-    """Whether operations on Tensors that need gradients are recorded here."""
-    return _recording.get()
+def watch() -> tuple[Callable[[], str], Callable[..., Any]] | None:
+    """What `detect_anomaly` brought, if its mode is entered here."""
+    return next(values(anomaly), None)
 
 
 # Recording ---------------------------------------------------------------------------------
 
 
 class Dual:
-    """What stands in a Tensor's node while forward mode runs: the inner node and a tangent."""
+    """What stands in a Tensor's node while forward mode runs: the inner node and a tangent.
+
+    Each forward pass has a level of its own; one that began inside another has the higher number.
+    """
 
     __slots__ = ("level", "node", "tangent")
 
@@ -140,7 +79,21 @@ class Dual:
         self.tangent = tangent
 
     def __getitem__(self, item: object) -> Any:
-        raise GradientError("a Tensor of a finished `jvp` was used; return it from the function instead")
+        raise stale()
+
+
+def stale() -> GradientError:
+    """The error of a Tensor that a forward pass left behind."""
+    return GradientError(
+        "a Tensor of a finished `jvp`, or of one in another thread, was used; "
+        "return it from the function, or use .detach() of it"
+    )
+
+
+def require_live(level: int) -> None:
+    """Refuse a tangent of a forward pass that does not run here."""
+    if level not in values(levels):
+        raise stale()
 
 
 #: The latest (shape, dtype) of leaves: where it is one object, wrappers need not compare it.
@@ -159,19 +112,16 @@ def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any)
     """The node of a result, by the op's rules; None where nothing is to be recorded."""
     nodes = tuple(nodes)
     place = None
+    if op.outputs is None and not is_inexact(xp.backend.dtype_of(out)):
+        return None
     if scope["special"]:
+        if not is_grad_enabled():
+            return None
         if any(type(n) is Dual for n in nodes):
             return _record_dual(op, xp, env, nodes, out)
-        if not _recording.get():
-            return None
-        if (watch := anomaly.get()) is not None:
-            place = watch[0]()
-    if op.outputs is None:
-        if not is_inexact(xp.backend.dtype_of(out)):
-            return None
-        meta: Any = (out.shape, out.dtype)
-    else:
-        meta = None
+        if (watching := watch()) is not None:
+            place = watching[0]()
+    meta: Any = (out.shape, out.dtype) if op.outputs is None else None
     made: list[Any] = [0, meta, op, SELECTS if op.selects else 0]
     for i, node in enumerate(nodes):
         rule = op.rules[0 if op.sequence else i]
@@ -188,18 +138,18 @@ def record(op: Op, xp: Any, env: dict[str, Any], nodes: Iterable[Any], out: Any)
         return None
     made[0] = new_seq()
     if place is not None:
-        made[3] = Watched(place, op.selects)
+        made[3] = Watched(place, made[3])
     return made
 
 
 class Watched:
     """The state of a node that was recorded inside `detect_anomaly`: also where that was."""
 
-    __slots__ = ("place", "selects")
+    __slots__ = ("place", "state")
 
-    def __init__(self, place: str, selects: bool) -> None:
+    def __init__(self, place: str, state: int) -> None:
         self.place = place
-        self.selects = selects
+        self.state = state
 
 
 def edges_of(node: list[Any]) -> list[tuple[Any, Any, Any]]:
@@ -293,7 +243,9 @@ def output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
         return [None] * len(r)
     if type(node) is Dual:
         inner = output_nodes(node.node, xp, r)
-        return [p if t is None else Dual(node.level, p, t) for p, t in zip(inner, node.tangent)]
+        real = [is_inexact(xp.backend.dtype_of(a)) for a in r]
+        moved = zip(inner, node.tangent, real)
+        return [Dual(node.level, p, t) if t is not None and smooth else p for p, t, smooth in moved]
     return [
         [new_seq(), (a.shape, a.dtype), "output", 0, node, select_rule, (i, len(r))]
         if is_inexact(xp.backend.dtype_of(a))
@@ -305,6 +257,7 @@ def output_nodes(node: Any, xp: Any, r: tuple[Any, ...]) -> list[Any]:
 def _record_dual(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], out: Any) -> Any:
     """Forward mode: the node below this level, and the tangent of the result."""
     level = max(n.level for n in nodes if type(n) is Dual)
+    require_live(level)
     inner = [n.node if type(n) is Dual and n.level == level else n for n in nodes]
     tangents = [n.tangent if type(n) is Dual and n.level == level else None for n in nodes]
     node = record(op, xp, env, inner, out)
@@ -315,8 +268,11 @@ def _record_dual(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], o
 # Walking ------------------------------------------------------------------------------------------
 
 
-def frontier(todo: Iterable[Any], limit: int) -> list[list[Any]]:
-    """The leaves, and the nodes up to an age, from which some nodes were computed; oldest first."""
+def frontier(todo: Iterable[Any], limit: int, passed: list[Any] | None = None) -> list[list[Any]]:
+    """The leaves, and the nodes up to an age, from which some nodes were computed; oldest first.
+
+    The nodes on the way there are added to `passed`.
+    """
     seen: set[int] = set()
     found: dict[int, list[Any]] = {}
     stack = [node for node in todo if node is not None]
@@ -328,6 +284,8 @@ def frontier(todo: Iterable[Any], limit: int) -> list[list[Any]]:
             found[node[0]] = node
         elif node[0] not in seen:
             seen.add(node[0])
+            if passed is not None:
+                passed.append(node)
             stack += [parent for parent in node[4::3] if parent is not None]
     return [node for _, node in sorted(found.items())]
 

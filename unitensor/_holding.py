@@ -1,8 +1,14 @@
 """Who can see a Tensor's memory, and when it was written to: what keeps gradients right.
 
-A graph keeps the arrays that its rules need. Before memory is written to, `alone` tells whether
-only one Tensor refers to it; if not, a stamp notes when it was written and by which line, and
-the backward pass refuses saved arrays whose stamp is newer than their node.
+A graph keeps the arrays that its rules need, and Tensors that are no views of one another may have one
+array. So a write first makes the memory the writer's own (`claim`): where something else keeps it, the
+Tensor and its views move to fresh memory. That cannot be where the user has the array, too: the writes
+to such memory are stamped with a sequence number and the line that wrote, and the backward pass refuses
+saved arrays whose stamp is newer than their node.
+
+Who keeps an array is told by counts of references. Where those decide nothing (a Python without the
+global lock, an engine that does not tell what lies in its memory), recorded writes always go to fresh
+memory, and the others are stamped.
 """
 
 from __future__ import annotations
@@ -13,11 +19,12 @@ from weakref import ref
 
 import numpy as np
 
-from ._graph import new_seq, stamps
+from ._graph import _lock, new_seq, stamps
 from ._op import scope
-from ._views import base_of, live_views, root_of
+from ._views import base_of, live_views, refresh, root_of
 
 if TYPE_CHECKING:
+    from ._backend import Backend
     from ._tensor import Tensor
 
 _PACKAGE = __file__.rpartition("_holding")[0]
@@ -41,19 +48,24 @@ def _count_named() -> int:
     return sys.getrefcount(data)
 
 
+def _counts_decide() -> bool:
+    """Whether counts of references tell who has an object: without the global lock they do not."""
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+COUNTS = _counts_decide()
+
+#: A count that no object has.
+NEVER = -1
+
 #: What `sys.getrefcount(x._data)` is where only x refers to its array.
-ALONE = _count_alone()
+ALONE = _count_alone() if COUNTS else NEVER
 
 #: What `sys.getrefcount(data)` is after `data = x._data`: from Python 3.14 on a call borrows a name's reference.
-NAMED = _count_named()
+NAMED = _count_named() if COUNTS else NEVER
 
 #: The same of a Tensor that is written to element by element and has its array in `_own`, too.
-OWN = ALONE + 1
-
-
-def holders(x: Tensor) -> int:
-    """How many others refer to x's array."""
-    return sys.getrefcount(x._data) - (OWN if _owns(x) else ALONE)
+OWN = ALONE + 1 if COUNTS else NEVER
 
 
 def _owns(x: Tensor) -> bool:
@@ -74,49 +86,132 @@ def alone(x: Tensor) -> bool:
     return x._xp.direct and x._data.base is None
 
 
-def seen_outside(root: Tensor) -> bool:
-    """Whether more than the views of a root can see its memory: from then on it must stay in place."""
-    data = root._data
-    if not root._xp.direct:
-        return root._xp.backend.is_view(data)
-    members = [root]
-    for member in members:
-        members += live_views(member)
-    arrays = [id(member._data) for member in members]
-    inside = len({a for a, member in zip(arrays, members) if member._data.base is data})
-    return data.base is not None or any(
-        holders(member) >= arrays.count(a) + (inside + 1 if a == id(data) else 0)
-        for a, member in zip(arrays, members)
-    )
+def is_outside(root: Tensor) -> bool:
+    """Whether the user may have the array of a Tensor that is no view."""
+    try:
+        return root._outside
+    except AttributeError:
+        root._outside = False  # the next time is faster
+        return False
 
 
 def show_outside(x: Tensor) -> None:
-    """Note that x's memory is given away, so that it must stay in place, where a count would not tell."""
-    if base_of(x) is not None or not x._xp.direct:
-        root_of(x)._outside = True
+    """Note that the user has x's array, so that its memory must stay in place."""
+    root_of(x)._outside = True
+
+
+def kept_elsewhere(root: Tensor) -> bool | None:
+    """Whether anything but a Tensor and its views keeps its memory; None if that cannot be told."""
+    backend = root._xp.backend
+    if not COUNTS:
+        return None
+    family = [root]
+    for member in family:
+        family += live_views(member)
+    expected: dict[int, int] = {}
+
+    def expect(array: int) -> None:
+        expected[array] = expected.get(array, 0) + 1
+
+    for member in family:
+        expect(id(member._data))
+        if _owns(member):
+            expect(id(member._data))
+        base = base_of(member)
+        if base is not None and base[4] is not None:
+            for a in base[4]:
+                expect(id(a))
+            del a
+    distinct = {id(member._data): member for member in family}
+    if backend.counts_holders:
+        if root._data.base is not None:
+            return True
+        for member in distinct.values():
+            if member._data.base is not None:
+                expect(id(member._data.base))
+    else:
+        inside = backend.arrays_in(root._data)
+        if inside is None:
+            return None
+        memory = backend.storage(root._data)
+        if inside > sum(backend.storage(member._data) == memory for member in distinct.values()):
+            return True
+    return any(
+        sys.getrefcount(member._data) - ALONE + 1 > expected[array] for array, member in distinct.items()
+    )
+
+
+def claim(root: Tensor, *, fresh: bool) -> bool:
+    """Let a Tensor that is no view have its memory for itself; False if a stamp must tell of the write.
+
+    `fresh` says that the write is recorded: then it moves where who keeps its memory cannot be told.
+    """
+    if alone(root):
+        return True
+    if is_outside(root):
+        return False
+    kept = kept_elsewhere(root)
+    if kept is None:
+        kept = fresh
+        if not fresh:
+            return False
+    if kept:
+        root._data = root._xp.asarray(root._data, copy=True)
+        refresh(root, remake=True, nodes=False)
+    return True
+
+
+# Stamps ------------------------------------------------------------------------------------------------
 
 
 def stamp(x: Tensor) -> None:
     """Note that x's memory was written now, and by which line of the user's program."""
     if 0 in x._data.shape:  # nothing was written, and engines give all empty arrays one address
         return
-    memory, seq = _memory(x), new_seq()
-    if seq != _run[1] + 1:  # something was recorded since the latest stamp
-        _run[0] = seq
-    _run[1] = scope["last_write"] = seq
-    known = stamps.get(memory)
-    if known is not None and known[0] >= _run[0]:
-        return
+    memory = _memory(x)
+    with _lock:
+        seq = new_seq()
+        if seq != _run[1] + 1:  # something was recorded since the latest stamp
+            _run[0] = seq
+        _run[1] = scope["last_write"] = seq
+        known = stamps.get(memory)
+        if known is not None and known[0] >= _run[0]:
+            return
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<unitensor")):
         frame = frame.f_back
-    if len(stamps) > 100_000:
-        forget_stamps()
-    stamps[memory] = (seq, (frame.f_code.co_filename, frame.f_lineno))
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    owner = x._xp.backend.owner(x._data)
+    try:
+        link = None if owner is None else ref(owner)
+    except TypeError:
+        link = None
+    del owner
+    with _lock:
+        stamps[memory] = (seq, place, link)
+        if len(stamps) > _limit[0]:
+            forget_gone()
 
 
 #: The first and the last number of the latest stamps between which nothing was recorded.
 _run = [0, 0]
+
+#: How many stamps there may be before those of memory that is gone are dropped.
+_limit = [10_000]
+
+
+def forget_gone() -> None:
+    """Drop the stamps of memory that is gone."""
+    for memory, (_, _, link) in list(stamps.items()):
+        if link is not None and link() is None:
+            del stamps[memory]
+    _limit[0] = max(10_000, 2 * len(stamps))
+
+
+def written_to(backend: Backend, a: Any) -> tuple[int, str]:
+    """When an array's memory was last written to where the user has it, too, and by which line."""
+    found = stamps.get(backend.storage(a))
+    return (0, "") if found is None else found[:2]
 
 
 def _memory(x: Tensor) -> Any:
@@ -137,13 +232,3 @@ def _memory(x: Tensor) -> Any:
 
 
 _memories: dict[int, tuple[ref[Any], Any]] = {}
-
-
-def forget_stamps() -> None:
-    """Drop the older half of the stamps; from then on, any array that is older counts as written."""
-    for memory in list(stamps)[: len(stamps) // 2]:
-        seq, _ = stamps.pop(memory)
-        scope["forgotten"] = max(seq, scope["forgotten"])
-
-
-scope["forgotten"] = 0

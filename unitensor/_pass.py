@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterator
 from heapq import heappop, heappush, heapreplace
 from typing import Any
 
-from numpy import errstate, ufunc
+from numpy import ufunc
 
 from ._backend import backend_of
 from ._dtypes import complex_dtype
 from ._graph import (
+    CROSSES,
     FREED,
     LEAF,
+    SELECTS,
+    SHOWS,
     GradientError,
     Watched,
-    anomaly,
     edges_of,
     fit,
     fit_rule,
@@ -27,8 +29,10 @@ from ._graph import (
     name_of,
     output_nodes,
     select_rule,
-    stamps,
+    watch,
 )
+from ._holding import written_to
+from ._modes import errors, quiet
 from ._op import Rule, rules, scope
 
 
@@ -46,24 +50,27 @@ def propagate(
     keep: bool,
     limit: int = 0,
     apply: Callable[..., Any] | None = None,
+    doubtful: bool = False,
+    shown: dict[int, Any] | None = None,
 ) -> dict[int, tuple[list[Any], Any]]:
     """Carry cotangents from roots to leaves, newest node first.
 
     Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
     count as leaves. Consumed nodes are freed unless `keep`. With `apply`, every rule runs
-    through it (on Tensors, recorded); without, on the engine's arrays.
+    through it (on Tensors, recorded); without, on the engine's arrays. What the user's code (hooks,
+    custom rules) made of a cotangent is noted in `shown`, by sequence number.
 
     A zero that a selecting op made must not be multiplied into a NaN. From the first such op on
-    a recorded pass is careful at once; a raw pass keeps a copy of its state, and only if a leaf
-    gets a NaN it goes back there and is careful from then on. NumPy's warnings, which would be of
-    such NaNs, are off from there, too.
+    (`doubtful`: from the roots on) a recorded pass is careful at once; a raw pass keeps a copy of its
+    state, and only if the user's code or a leaf would get a NaN it goes back there and is careful from
+    then on. So it does where an array has no values to look at. NumPy's warnings, which would be
+    of such NaNs, are off from there, too.
     """
-    silence: list[errstate] = []  # leaner than an ExitStack, which small graphs would feel
+    before = errors.get()
     try:
-        return _propagate(roots, xp, keep, limit, apply, silence)
+        return _propagate(roots, xp, keep, limit, apply, doubtful, {} if shown is None else shown)
     finally:
-        for entered in silence:
-            entered.__exit__(None, None, None)
+        errors.set(before)
 
 
 def _propagate(
@@ -72,8 +79,10 @@ def _propagate(
     keep: bool,
     limit: int,
     apply: Callable[..., Any] | None,
-    silence: list[errstate],
+    doubtful: bool,
+    shown: dict[int, Any],
 ) -> dict[int, tuple[list[Any], Any]]:
+    # What waits, by sequence number: node, cotangent, and whether only this pass knows its array.
     pending: dict[int, list[Any]] = {}
     heap: list[int] = []
     leaves: dict[int, tuple[list[Any], Any]] = {}
@@ -94,14 +103,18 @@ def _propagate(
     careful = False
     plain = apply is None
     run_carefully = apply_carefully
-    if scope["special"] and (watch := anomaly.get()) is not None:
+    if scope["special"] and (watching := watch()) is not None:
         plain = False
-        apply, run_carefully = _watched(xp, apply, watch[1])
+        apply, run_carefully = _watched(xp, apply, watching[1])
     in_place = plain and type(add) is ufunc  # sums that only this pass knows take what else comes
     oldest = max(limit, scope["last_write"])
     saved: Any = None
     consumed: list[list[Any]] = []
     parent: Any
+    if doubtful:
+        errors.set(quiet())
+        careful = not plain
+        saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), {}, hand, hand_g)
     while True:
         if heap and -heap[0] > newest:
             if newest:
@@ -109,13 +122,14 @@ def _propagate(
                 cell = pending.pop(-heapreplace(heap, -newest))
             else:
                 cell = pending.pop(-heappop(heap))
-            node, g = cell[0], cell[1]
+            node, g, own = cell
         elif newest:
-            node, g = hand, hand_g
-        elif saved is not None and not careful and any(has_nan(xp, g) for g in _since(saved, leaves)):
-            pending, heap, leaves, node, g = saved
-            careful = True
-            plain = False
+            node, g, own = hand, hand_g, False
+        elif saved is not None and not careful and any(may_have_nan(xp, g) for g in _since(saved, leaves)):
+            careful, plain = True, False
+            pending, heap, leaves, hand, hand_g = saved
+            newest = 0 if hand is None else hand[0]
+            continue
         else:
             for node in consumed:
                 node[3] = FREED
@@ -137,15 +151,57 @@ def _propagate(
                 raise freed(node)
             if node[0] <= oldest:
                 check_saved(node)
-            selects = state.selects if type(state) is Watched else state
-            if selects and apply is not None and not careful:
-                careful, plain = True, False
-                _silence(silence)
-            elif selects and saved is None and plain:
-                _silence(silence)
-                for cell in pending.values():
-                    cell[2] = False  # what is kept must not change
-                saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), dict(leaves), node, g)
+            kind = state.state if type(state) is Watched else state
+            if kind & CROSSES and (apply is None or xp is not scope["tensors"]):
+                # From here on the engine is not one: Tensors know theirs.
+                g, pending, leaves = _as_tensors(xp, g, pending, leaves)
+                careful = careful or saved is not None
+                plain = in_place = False
+                xp, apply = scope["tensors"], apply_unrecorded
+                add = xp.add
+                if (watching := watch()) is not None:
+                    apply, run_carefully = _watched(xp, apply, watching[1])
+            if kind & SELECTS:
+                if not plain and not careful:
+                    careful = True
+                    errors.set(quiet())
+                elif saved is None and plain:
+                    errors.set(quiet())
+                    own = False
+                    for cell in pending.values():
+                        cell[2] = False  # what is kept must not change
+                    saved = (
+                        {s: list(cell) for s, cell in pending.items()},
+                        list(heap),
+                        dict(leaves),
+                        node,
+                        g,
+                    )
+                if (
+                    plain
+                    and node[2].name in BUFFER_OPS
+                    and _by_buffer(xp, node, g, own, pending, heap, in_place)
+                ):
+                    if not keep:
+                        consumed.append(node)
+                    continue
+            elif kind & SHOWS:
+                made = shown.get(node[0])
+                if made is None:
+                    if saved is not None and not careful and may_have_nan(xp, g):
+                        careful, plain = True, False
+                        pending, heap, leaves, hand, hand_g = saved
+                        newest = 0 if hand is None else hand[0]
+                        continue
+                    if plain:
+                        made = rule(xp, g, residual)
+                    elif careful:
+                        made = run_carefully(xp, apply, node, (parent, rule, residual), g)
+                    else:
+                        made = apply(node, (parent, rule, residual), g)  # type: ignore[misc]  # not None where not plain
+                    shown[node[0]] = made if plain and saved is not None else None
+                    oldest = max(oldest, scope["last_write"])
+                g, rule = made, None
         if keep:
             pass
         elif saved is not None or not plain:
@@ -173,7 +229,7 @@ def _propagate(
                     cell = pending[s]
                     if rule is select_rule:
                         cell[1] = accumulate(xp, cell[1], gp)
-                    elif cell[2]:
+                    elif cell[2] and in_place:
                         add(cell[1], gp, cell[1])
                     else:
                         cell[1] = total = add(cell[1], gp)
@@ -194,6 +250,72 @@ def _propagate(
                 break
 
 
+#: Ops on a part of a buffer, whose cotangents are written into that of the buffer where it is the pass's own.
+BUFFER_OPS = frozenset({"getitem", "put"})
+
+
+def _by_buffer(
+    xp: Any,
+    node: list[Any],
+    g: Any,
+    own: bool,
+    pending: dict[int, list[Any]],
+    heap: list[int],
+    in_place: bool,
+) -> bool:
+    """Carry the cotangent of a read or a write of a part on, at the cost of that part; False if that cannot be."""
+    backend = xp.backend
+    parent, rule, residual = node[4:7]
+    if not backend.mutable or parent is None or rule is fit_rule:
+        return False
+    if node[2].name == "getitem":
+        cell = pending.get(parent[0])
+        if cell is None:
+            _pend(xp, parent, rule(xp, g, residual), pending, heap, in_place)
+            return True
+        buffer = cell[1] if cell[2] else xp.asarray(cell[1], copy=True)
+        cell[1] = backend.scatter_add(buffer, residual[1], g)
+        cell[2] = type(cell[1]) is xp.array
+        return True
+    key, flat = residual
+    if flat or node[8] is fit_rule:
+        return False
+    if node[7] is not None:
+        part = xp.asarray(node[8](xp, g, node[9]), copy=True)
+        _pend(xp, node[7], part, pending, heap, in_place)
+    g = backend.assign(g, key, xp.zeros_like(xp.getitem(g, key))) if own else rule(xp, g, residual)
+    _pend(xp, parent, g, pending, heap, in_place)
+    return True
+
+
+def _pend(
+    xp: Any, parent: list[Any], g: Any, pending: dict[int, list[Any]], heap: list[int], in_place: bool
+) -> None:
+    """Let a cotangent wait that only the pass knows."""
+    s = parent[0]
+    cell = pending.get(s)
+    if cell is None:
+        pending[s] = [parent, g, type(g) is xp.array]
+        heappush(heap, -s)
+    elif cell[2] and in_place:
+        xp.add(cell[1], g, cell[1])
+    else:
+        cell[1] = total = xp.add(cell[1], g)
+        cell[2] = type(total) is xp.array
+
+
+def _as_tensors(xp: Any, g: Any, pending: dict[int, list[Any]], leaves: Any) -> tuple[Any, Any, Any]:
+    """The state of a pass on one engine's arrays, on Tensors."""
+
+    def wrapped(g: Any) -> Any:
+        if type(g) is tuple:
+            return tuple(None if part is None else wrapped(part) for part in g)
+        return scope["wrap"](xp.as_array(g), xp, None)
+
+    waiting = {s: [node, wrapped(c), False] for s, (node, c, _) in pending.items()}
+    return wrapped(g), waiting, {s: (node, wrapped(c)) for s, (node, c) in leaves.items()}
+
+
 def _since(saved: Any, leaves: dict[int, tuple[list[Any], Any]]) -> Iterator[Any]:
     """The cotangents of leaves that came or changed after a state of the pass was saved."""
     pending, _, reached, *_ = saved
@@ -201,13 +323,6 @@ def _since(saved: Any, leaves: dict[int, tuple[list[Any], Any]]) -> Iterator[Any
         before = reached.get(s) or pending.get(s)
         if before is None or before[1] is not g:
             yield g
-
-
-def _silence(entered: list[errstate]) -> None:
-    """Turn NumPy's warnings of NaNs off until the pass ends."""
-    if not entered:
-        entered.append(errstate(divide="ignore", invalid="ignore"))
-        entered[0].__enter__()
 
 
 def _watched(xp: Any, apply: Callable[..., Any] | None, watch: Callable[..., Any]) -> tuple[Any, Any]:
@@ -231,11 +346,11 @@ def check_saved(node: list[Any]) -> None:
             backend = backend_of(a)
             if backend is None or not backend.mutable:
                 continue
-            written, place = stamps.get(backend.storage(a)) or (scope["forgotten"], ("a line long ago", ""))
+            written, place = written_to(backend, a)
             if written > node[0]:
                 raise GradientError(
                     f"an array of shape {tuple(a.shape)} that `{name_of(node)}` saved for the backward pass "
-                    f"was overwritten at {place[0]}:{place[1]}; write to a copy there: x = x.clone()"
+                    f"was overwritten at {place}; write to a copy there: x = x.clone()"
                 )
 
 
@@ -247,13 +362,26 @@ def _arrays(residual: Any) -> Iterator[Any]:
         yield residual
 
 
-def has_nan(xp: Any, g: Any) -> bool:
-    """Whether there is a NaN in a cotangent; of complex infinities that cancel it may say so, too."""
+def may_have_nan(xp: Any, g: Any) -> bool:
+    """Whether there may be a NaN in a cotangent: of arrays without values, and of infinities that cancel."""
+    if type(g) is tuple:
+        return any(part is not None and may_have_nan(xp, part) for part in g)
     if 0 in g.shape:
         return False
+    if not has_values(xp, g):
+        return True
+    if isinstance(g, scope["Tensor"]):
+        xp, g = g._xp, g._data
     one = xp.sum(g) if complex_dtype(g.dtype) else xp.max(g)  # the quickest that keeps a NaN
     value = complex(one)
     return value != value
+
+
+def has_values(xp: Any, a: Any) -> bool:
+    """Whether the engine can say now what is in an array."""
+    if isinstance(a, scope["Tensor"]):
+        xp, a = a._xp, a._data
+    return bool(xp.backend.has_values(a))
 
 
 def apply_carefully(xp: Any, apply: Callable[..., Any] | None, node: list[Any], edge: Any, g: Any) -> Any:
@@ -309,9 +437,11 @@ def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: 
     values = [residual] if len(rule.needs) == 1 else list(residual)
     at = rule.needs.index(other)
     y = values[at]
+    if type(y) is int:  # a number of repeats
+        return gp
     raw = g._xp if isinstance(g, scope["Tensor"]) else xp
     finite = raw.isfinite(y)
-    if bool(raw.all(finite)):
+    if has_values(raw, y) and bool(raw.all(finite)):
         return gp
 
     def packed(value: Any) -> Any:
@@ -323,21 +453,26 @@ def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: 
     return xp.where(xp.equal(hits, 0), clean, xp.full_like(clean, float("nan")))
 
 
-def apply_recorded(node: list[Any], edge: Any, g: Any) -> Any:
+def apply_recorded(node: list[Any], edge: Any, g: Any, *, recorded: bool = True) -> Any:
     """Run an edge's rule on Tensors, so that the gradient has a graph of its own."""
     rule, residual = edge[1], edge[2]
     if rule is None:
         return g
     if rule is fit_rule:
         inner, inner_residual, meta = residual
-        g = g if inner is None else _on_tensors(node, inner, inner_residual, g)
+        g = g if inner is None else _on_tensors(node, inner, inner_residual, g, recorded)
         return fit(scope["tensors"], g, meta)
     if rule is select_rule:
         return select_rule(None, g, residual)
-    return _on_tensors(node, rule, residual, g)
+    return _on_tensors(node, rule, residual, g, recorded)
 
 
-def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
+def apply_unrecorded(node: list[Any], edge: Any, g: Any) -> Any:
+    """Run an edge's rule on Tensors, as constants."""
+    return apply_recorded(node, edge, g, recorded=False)
+
+
+def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any, recorded: bool) -> Any:
     rule = rules.get(call)
     if rule is None:
         return call(scope["tensors"], g, residual)
@@ -348,10 +483,11 @@ def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any) -> Any:
     for name, value in zip(rule.needs, values):
         if name == "out":
             if type(value) is tuple:
-                value = tuple(make(a, xp, p) for a, p in zip(value, output_nodes(node, xp, value)))
+                nodes = output_nodes(node if recorded else None, xp, value)
+                value = tuple(make(a, xp, p) for a, p in zip(value, nodes))
             else:
-                value = make(value, xp, node)
+                value = make(value, xp, node if recorded else None)
         elif name in rule.op.inputs and value is not None and type(value) is not int:
-            value = make(value, xp, node[4 + 3 * rule.op.inputs.index(name)])
+            value = make(value, xp, node[4 + 3 * rule.op.inputs.index(name)] if recorded else None)
         named.append(value)
     return rule.formula(scope["tensors"], g, *named)

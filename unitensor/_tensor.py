@@ -10,13 +10,14 @@ import numpy as np
 
 from . import _graph, _holding, _views, _writing
 from ._backend import Backend, current_backend, find_device, load_backend
-from ._backward import Hook, add_hook, backward, move_node
+from ._backward import Hook, add_hook, backward, moved_node
 from ._devices import Device
 from ._dtypes import DType, as_dtype, complex_of, is_inexact, real_of
 from ._errors import describe
 from ._exits import caller, note, watchers
 from ._graph import LEAF, GradientError, new_leaf
 from ._holding import OWN
+from ._modes import is_grad_enabled
 from ._op import operators, scope
 from ._ops import (
     creation,
@@ -47,10 +48,11 @@ class Tensor:
     and the functions of the namespace as methods.
     """
 
-    # `_base`, `_outside`, `_own` and `_views` are set where views and writing need them; there is no
-    # `__getattr__` to give them defaults, because one would slow down every look-up.
+    # `_base`, `_outside`, `_own` and `_views` are set where views and writing need them, `_resting` (the node
+    # of a leaf that asks for no gradient now) where `requires_grad` is switched off; there is no `__getattr__`
+    # to give them defaults, because one would slow down every look-up.
 
-    __slots__ = ("__weakref__", "_base", "_data", "_node", "_outside", "_own", "_views", "_xp")
+    __slots__ = ("__weakref__", "_base", "_data", "_node", "_outside", "_own", "_resting", "_views", "_xp")
 
     _data: Any
     _node: Any
@@ -58,6 +60,7 @@ class Tensor:
     _base: Any
     _outside: bool
     _own: Any
+    _resting: Any
     _views: Any
 
     __array_ufunc__ = None
@@ -160,19 +163,26 @@ class Tensor:
         """Whether the Tensor was not computed from others that need gradients."""
         return self._node is None or self._node[3] is LEAF
 
+    def _leaf(self) -> Any:
+        """The node that has the gradient: of a leaf, also while it asks for none."""
+        node = self._node
+        if node is None:
+            return getattr(self, "_resting", None)
+        return node if node[3] is LEAF else None
+
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward passes have added up in a leaf, or None.
 
         Of a complex leaf it is the direction of steepest ascent, as in PyTorch.
         """
-        node = self._node
-        return node[4] if node is not None and node[3] is LEAF else None
+        node = self._leaf()
+        return None if node is None else node[4]
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        node = self._node
-        if node is None or node[3] is not LEAF:
+        node = self._leaf()
+        if node is None:
             raise GradientError("grad: only a leaf that requires a gradient has one to set")
         if value is not None and (value.shape != self.shape or value._xp is not self._xp):
             raise ValueError(
@@ -184,6 +194,8 @@ class Tensor:
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for the gradient of this leaf, or stop asking; returns the Tensor itself.
 
+        What has been added up in `grad` stays, and so do hooks.
+
         >>> import unitensor as ut
         >>> x = ut.ones(2).requires_grad_()
         >>> x.requires_grad
@@ -194,14 +206,15 @@ class Tensor:
                 raise GradientError(
                     "requires_grad_(False): the Tensor was computed from others; use detach()"
                 )
-            self._node = None
+            if self._node is not None:
+                self._resting, self._node = self._node, None
         elif self._node is None:
             if not is_inexact(self.dtype):
                 raise GradientError(
                     f"requires_grad_: {self.dtype} Tensors have no gradient; expected a floating dtype: "
                     "x.to(ut.float64).requires_grad_()"
                 )
-            self._node = new_leaf(self._xp, self._data.shape, self._data.dtype)
+            self._node = self._leaf() or new_leaf(self._xp, self._data.shape, self._data.dtype)
             self._own = None
         return self
 
@@ -236,8 +249,9 @@ class Tensor:
 
     def zero_grad(self) -> None:
         """Forget the gradient that was added up."""
-        if self._node is not None and self._node[3] is LEAF:
-            self._node[4] = None
+        node = self._leaf()
+        if node is not None:
+            node[4] = None
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Hook:
         """Call a function with this Tensor's gradient; what it returns, unless None, replaces it.
@@ -459,11 +473,18 @@ class Tensor:
         node = self._node
         if node is None:
             out._node = None
+            apart = False
         else:
             out._node = _graph.record(indexing.GETITEM, xp, {"x": data, "key": key}, (node,), r)
+            # A graph may keep what is read: a part of its own, or the next write would move the whole.
+            apart = xp.backend.mutable and _views.in_written_buffer(self)
         if xp.direct:
             if type(r) is not xp.array:
                 out._data = xp.asarray(r)
+                return out
+            if apart and r.base is not None:
+                out._data = r.copy()
+                _views.note(out, self, indexing.GETITEM, key, False)
                 return out
             out._data = r
             base = data if kind is slice else r.base
@@ -473,8 +494,8 @@ class Tensor:
         if type(r) is not xp.array:
             r = xp.as_array(r)
         if kind is slice or (r.shape if kind is int else indexing.gives_view(key, r)):
-            out._data = r
-            shared = xp.backend.shares_memory("getitem", key, data, r)
+            out._data = xp.asarray(r, copy=True) if apart else r
+            shared = not apart and xp.backend.shares_memory("getitem", key, data, r)
             _views.note(out, self, indexing.GETITEM, key, shared)
         elif r.shape or not xp.backend.mutable:
             out._data = r
@@ -759,17 +780,20 @@ def _move(x: Tensor, device: Device) -> Tensor:
     source = x._xp.backend
     target = load_backend(device.backend)
     if target is source:
-        data = source.to_device(x._data, device.raw)
+        data, shared = source.to_device(x._data, device.raw), False
     else:
-        data = _carry_over(x, source, target, device)
+        data, shared = _carry_over(x, source, target, device)
     out = _wrap(data, target.namespace, None)
-    if x._node is not None and (not scope["special"] or _graph.is_grad_enabled()):
-        out._node = move_node(x, out)
+    if shared:
+        _holding.show_outside(x)
+        _holding.show_outside(out)
+    if x._node is not None and is_inexact(x.dtype) and (not scope["special"] or is_grad_enabled()):
+        out._node = moved_node(x, out)
     return out
 
 
-def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> Any:
-    """An array of another backend: the same memory where both engines write and a write is noticed.
+def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> tuple[Any, bool]:
+    """An array of another backend, and whether it is the same memory: where both engines write.
 
     An engine without writes must not see its arrays change, and a recorded Tensor's memory must
     not change behind its history: these get a copy.
@@ -778,12 +802,12 @@ def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> 
     if source.mutable and target.mutable and x._node is None:
         shared = target.import_array(source, data, device.raw)
         if target.storage(shared) == source.storage(data):
-            _holding.show_outside(x)
-            return shared
+            return shared, True
     if source.mutable:
         data = x._xp.asarray(data, copy=True)
     data = target.import_array(source, data, device.raw)
-    return target.namespace.asarray(data, copy=True) if target.mutable and not source.mutable else data
+    copied = target.mutable and not source.mutable
+    return (target.namespace.asarray(data, copy=True) if copied else data), False
 
 
 def _unpickle(array: Any, dtype: str, device: str, requires_grad: bool) -> Tensor:

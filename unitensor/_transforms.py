@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._backward import carry, surface
+from ._backward import carry, own_memory, require_real, surface
 from ._dtypes import is_inexact
 from ._errors import describe
 from ._forward import Level
-from ._graph import Dual, GradientError, enable_grad, frontier, new_seq
+from ._graph import Dual, GradientError, frontier, new_seq
+from ._modes import enable_grad, errors, is_grad_enabled, quiet
 from ._numpy_too import numpy_too
 from ._op import scope
 from ._trees import leaves, tree_map
@@ -122,16 +123,32 @@ def _split(x: Tensor, level: int) -> tuple[Tensor, Tensor | None]:
 def _call_marked(
     f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Argnums, what: str
 ) -> tuple[Any, list[Any], list[Tensor], int]:
-    """The result of f on marked arguments, the marked trees, their leaves and the age limit."""
+    """The result of f on marked arguments, the arguments' trees, the variables in them and the age limit.
+
+    The variables are the marked arguments as f was given them: f may write to what it has.
+    """
     numbers = _chosen(args, argnums, what)
     changed = list(args)
+    variables: list[Tensor] = []
+
+    def mark(x: Any) -> Tensor:
+        made = _marked(x, what)
+        variables.append(scope["wrap"](made._data, made._xp, made._node))
+        return made
+
     for n in numbers:
-        changed[n] = tree_map(lambda x: _marked(x, what), args[n])
-    trees = [changed[n] for n in numbers]
-    variables = [x for tree in trees for x in leaves(tree)]
+        changed[n] = tree_map(mark, args[n])
+    trees = [args[n] for n in numbers]
     limit = new_seq()
     with enable_grad():
         return f(*changed, **kwargs), trees, variables, limit
+
+
+def _without_history(tree: Any, wanted: bool) -> Any:
+    """What a function gave beside its value, or gave where nothing is recorded: as constants, if so wanted."""
+    if not wanted:
+        return tree
+    return tree_map(lambda x: x.detach() if isinstance(x, scope["Tensor"]) else x, tree)
 
 
 def _as_trees(found: list[Tensor], trees: list[Any], argnums: Argnums) -> Any:
@@ -168,12 +185,14 @@ def value_and_grad(
                 f"grad: the function returned shape {value.shape}; expected one element: "
                 "reduce it, or use ut.jacobian"
             )
+        require_real(value, "grad")
         start = scope["tensors"].ones_like(value.detach())
         with enable_grad():
             found, outer = _pull([value], [start], variables, limit)
             found = [surface(scope["tensors"], g) for g in found]
-        value = value if outer else value.detach()
-        gradient = _as_trees(found, trees, argnums)
+        alone = not outer or not is_grad_enabled()
+        gradient = _as_trees(_without_history(found, not is_grad_enabled()), trees, argnums)
+        value, aux = _without_history((value, aux), alone)
         return ((value, aux), gradient) if has_aux else (value, gradient)
 
     return numpy_too(transformed)
@@ -228,9 +247,9 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
         with enable_grad():
             found, _ = _pull(ys, starts, variables, limit)
             found = [surface(scope["tensors"], g) for g in found]
-        return _as_trees(found, trees, numbers)
+        return _as_trees(_without_history(found, not is_grad_enabled()), trees, numbers)
 
-    shown = out if outer else tree_map(lambda y: y.detach(), out)
+    shown, aux = _without_history((out, aux), not outer or not is_grad_enabled())
     return (shown, pull, aux) if has_aux else (shown, pull)
 
 
@@ -266,12 +285,25 @@ def jvp(
             tree_map(lambda x, t: level.dual(_variable(x, "jvp"), _checked(t, x, "jvp")), p, t)
             for p, t in zip(primals, tangents)
         )
-        result = f(*duals)
+        # Tangents of what is not selected meet NaNs and divisions by zero, and come to nothing.
+        before = errors.get()
+        try:
+            errors.set(quiet())
+            with enable_grad():
+                result = f(*duals)
+        finally:
+            errors.set(before)
         out, aux = result if has_aux else (result, None)
         pairs = [level.split(y) for y in _results(out, "jvp")]
-    filled = iter([(y, scope["tensors"].zeros_like(y.detach()) if t is None else t) for y, t in pairs])
+        aux = tree_map(lambda x: level.split(x)[0] if isinstance(x, scope["Tensor"]) else x, aux)
+    given = {id(t._data) for tree in tangents for t in leaves(tree)}
+    zeros_like = scope["tensors"].zeros_like
+    filled = iter(
+        [(y, zeros_like(y.detach()) if t is None else own_memory(t, given, None)) for y, t in pairs]
+    )
     both = tree_map(lambda _: next(filled), out)
     values, slopes = tree_map(_First(), out, both), tree_map(_Second(), out, both)
+    values, slopes, aux = _without_history((values, slopes, aux), not is_grad_enabled())
     return (values, slopes, aux) if has_aux else (values, slopes)
 
 
@@ -303,6 +335,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         return out, lambda *tangents: jvp(f, primals, tangents)[1]
     tracked = [y for y in ys if y._node is not None]
     starts = [_marked(scope["tensors"].ones_like(y.detach()), "linearize") for y in tracked]
+    marks = [u._node[0] for u in starts]
     age = new_seq()
     reached: dict[int, Any] = {}
     if tracked:
@@ -321,7 +354,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
                 found = carry(
                     [c for c, _ in pairs], [t for _, t in pairs], keep=True, recorded=recorded, limit=age
                 )
-        moved = {id(y): found.get(u._node[0], (None, None))[1] for y, u in zip(tracked, starts)}
+        moved = {id(y): found.get(u, (None, None))[1] for y, u in zip(tracked, marks)}
         return tree_map(
             lambda y: scope["tensors"].zeros_like(y.detach()) if moved.get(id(y)) is None else moved[id(y)],
             out,
@@ -366,7 +399,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto")
     """A function that returns all derivatives of f in some arguments.
 
     The result has f's shape followed by the argument's; where f returns a nest of Tensors, it is a
-    nest of such. `mode` is "forward" (one pass an input element), "reverse" (one an output
+    nest of such. Of complex arguments a complex f must be holomorphic. `mode` is "forward" (one pass an input element), "reverse" (one an output
     element) or "auto", whichever is fewer.
 
     >>> import unitensor as ut
@@ -406,11 +439,20 @@ def _reverse_rows(ys: list[Tensor], pull: Callable[..., Any], xs: list[Tensor]) 
     nothing = [tensors.zeros_like(y.detach()) for y in ys]
     found = []
     for k, y in enumerate(ys):
-        rows = [pull([*nothing[:k], unit, *nothing[k + 1 :]]) for unit in _basis(y)]
+
+        def row(unit: Tensor, k: int = k, y: Tensor = y) -> list[Tensor]:
+            pulled = pull([*nothing[:k], unit, *nothing[k + 1 :]])
+            if not _is_complex(y) or all(map(_is_complex, xs)):
+                return list(pulled)
+            turned = pull([*nothing[:k], unit * 1j, *nothing[k + 1 :]])
+            return [g if _is_complex(x) else g + 1j * t for g, t, x in zip(pulled, turned, xs)]
+
+        rows = [row(unit) for unit in _basis(y)]
         if not rows:
             found.append([_zeros(y, x, x) for x in xs])
             continue
-        made = [surface(tensors, tensors.stack([row[i] for row in rows])) for i in range(len(xs))]
+        stacked = [tensors.stack([r[i] for r in rows]) for i in range(len(xs))]
+        made = [surface(tensors, j) if _is_complex(x) else j for j, x in zip(stacked, xs)]
         found.append([j.reshape((*y.shape, *x.shape)) for j, x in zip(made, xs)])
     return found
 
@@ -422,7 +464,10 @@ def _zeros(y: Tensor, x: Tensor, like: Tensor) -> Tensor:
 
 
 def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[list[Tensor]]:
-    """The derivatives of each result in each input, a pass an input element."""
+    """The derivatives of each result in each input, a pass an input element.
+
+    Of a complex element it takes two, where a result is real: along its real and its imaginary part.
+    """
     tensors = scope["tensors"]
     found: list[list[Tensor]] = []
     for i, x in enumerate(xs):
@@ -430,7 +475,13 @@ def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[list[Tenso
         def along(v: Tensor, i: int = i) -> Any:
             return f(*xs[:i], v, *xs[i + 1 :])
 
-        columns = [jvp(along, (x,), (unit,))[1] for unit in _basis(x)]
+        columns = []
+        for unit in _basis(x):
+            _, column = jvp(along, (x,), (unit,))
+            if _is_complex(x) and not all(map(_is_complex, column)):
+                _, turned = jvp(along, (x,), (unit * 1j,))
+                column = [c if _is_complex(c) else c - 1j * t for c, t in zip(column, turned)]
+            columns.append(column)
         if columns:
             stacked = [tensors.stack([c[k] for c in columns], axis=-1) for k in range(len(columns[0]))]
             made = [j.reshape((*j.shape[:-1], *x.shape)) for j in stacked]
@@ -438,6 +489,10 @@ def _forward_columns(f: Callable[..., Any], xs: list[Tensor]) -> list[list[Tenso
             made = [_zeros(y, x, y) for y in f(*xs)]
         found.append(made)
     return [list(of_one) for of_one in zip(*found)]
+
+
+def _is_complex(x: Tensor) -> bool:
+    return x.dtype.kind == "c"
 
 
 def hessian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:

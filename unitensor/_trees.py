@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from ._op import scope
@@ -32,15 +33,19 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any) -> Any:
         return None
     if isinstance(tree, dict):
         made = {k: tree_map(f, v, *(r[k] for r in rest)) for k, v in tree.items()}
-        return made if type(tree) is dict else type(tree)(made)
+        if type(tree) is dict:
+            return made
+        changed = copy(tree)  # a subclass may have more than items: a `defaultdict` its factory
+        changed.update(made)
+        return changed
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(tree_map(f, *parts) for parts in zip(tree, *rest)))
     if isinstance(tree, (list, tuple)):
         return type(tree)(tree_map(f, *parts) for parts in zip(tree, *rest))
     if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        changed = {
+        fields = {
             field.name: tree_map(f, getattr(tree, field.name), *(getattr(r, field.name) for r in rest))
             for field in dataclasses.fields(tree)
         }
-        return dataclasses.replace(tree, **changed)
+        return dataclasses.replace(tree, **fields)
     return f(tree, *rest)

@@ -52,6 +52,13 @@ def root_of(x: Tensor, *, through_alias: bool = True) -> Tensor:
     return x
 
 
+def in_written_buffer(x: Tensor) -> bool:
+    """Whether x is, or is a view of, what a recorded write has made."""
+    if base_of(x) is not None:
+        x = root_of(x, through_alias=False)
+    return type(x._node) is list and getattr(x._node[2], "name", "") == "put"
+
+
 def live_views(x: Tensor) -> list[Tensor]:
     """The views made directly from a Tensor that are still in use."""
     try:

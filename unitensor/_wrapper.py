@@ -11,6 +11,8 @@ import linecache
 from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from ._op import Op, Rule, scope
 
 
@@ -64,6 +66,7 @@ def source(made: Op, style: str) -> list[str]:
         return _sequence(made)
     op = f"OP_{made.path.replace('.', '_').upper()}"
     lines = [f"def {made.name}({signature(made, style)}):"]
+    lines += _freeze(made)
     lines += _unwrap(made, op, style)
     lines += _call(made, op)
     if made.outputs is not None:
@@ -103,6 +106,34 @@ def source(made: Op, style: str) -> list[str]:
     else:
         lines += _joint_node(made, op)
     return [*lines, "    return out"]
+
+
+#: Options that may be sequences: the caller may change a list later, and graphs and views keep them.
+SEQUENCES = frozenset({"axes", "axis", "destination", "repetitions", "s", "shape", "shift", "source"})
+
+
+def frozen(value: Any) -> Any:
+    """An option as a tuple of its own, where it is a list or an array."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(map(frozen, value)) if type(value) in (list, tuple) else value
+
+
+scope["frozen"] = frozen
+
+
+def _freeze(made: Op) -> list[str]:
+    lines = []
+    for p in made.options:
+        if p not in SEQUENCES:
+            continue
+        tests = [f"type({p}) is not tuple", f"type({p}) is not int"]
+        if p in made.defaults:
+            tests = [f"{p} is not None", *reversed(tests)]
+        if made.name == "tensordot":  # of which a tuple may have lists in it
+            tests = [f"type({p}) is not int"]
+        lines += [f"    if {' and '.join(tests)}:", f"        {p} = frozen({p})"]
+    return lines
 
 
 def _unwrap(made: Op, op: str, style: str) -> list[str]:

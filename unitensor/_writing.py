@@ -3,9 +3,7 @@
 An unrecorded write goes to the memory of the written Tensor, and to views that do not share it.
 A recorded one gives the root of the family the node of a `put`, and its views nodes of their own.
 
-A graph may have saved the memory that is written. A recorded Tensor then moves to fresh memory,
-so that the graph keeps the old. All other writes stamp the memory with a sequence number, and the
-backward pass refuses saved arrays whose stamp is newer than their node.
+What a graph has saved of the memory that is written, `_holding.claim` keeps as it was, or a stamp tells.
 """
 
 from __future__ import annotations
@@ -16,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._graph import LEAF, Dual, GradientError, is_grad_enabled, record
-from ._holding import NAMED, alone, seen_outside, stamp
+from ._graph import LEAF, GradientError, record
+from ._holding import NAMED, alone, claim, is_outside, stamp
 from ._lift import scalar_array
+from ._modes import is_grad_enabled
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
 from ._ops.indexing import explain_key, is_basic, plain_key, take
-from ._views import ancestors, base_of, live_views, positions, refresh
+from ._views import ancestors, base_of, live_views, positions, refresh, root_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -112,7 +111,7 @@ def check_fits(x: Tensor, value: Any, selected: tuple[int, ...]) -> None:
 def write(x: Tensor, key: Any, value: Any) -> None:
     """`x[key] = value`."""
     if type(key) is not int:
-        key = plain_key(x, key)
+        key = plain_key(x, key, kept=True)
     kind = type(value)
     if kind is type(x):
         if value._xp is not x._xp or value._data.dtype != x._data.dtype:
@@ -153,21 +152,19 @@ def write_plain(x: Tensor, key: Any, value: Any) -> None:
         return
     if number:
         value = as_value(x, value)
-    if is_grad_enabled() or any(type(n) is Dual for n in (x._node, root._node, value._node)):
+    if is_grad_enabled():
         _write_recorded(x, root, top, shared, key, value)
     else:
         _write_data(x, top, shared, key, value._data, fresh=False)
 
 
 def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, fresh: bool) -> None:
-    """Write an engine array; to fresh memory, if asked, where others may see the old."""
+    """Write an engine array into x, which lies in root's memory if `shared`; `fresh` as in `claim`."""
     xp = x._xp
     mutable = xp.backend.mutable
-    unseen = not mutable or (root is x and alone(x))
-    if fresh and not unseen:
-        root._data = xp.asarray(root._data, copy=True)
-        refresh(root, remake=True, nodes=False)
-        unseen = True
+    claimed = not mutable or claim(root, fresh=fresh)
+    if claimed and shared and x is not root:
+        shared = all(own for _, _, _, own, _ in ancestors(x))
     try:
         if shared:
             x._data = _assign(x, key, data)
@@ -175,15 +172,16 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, f
             _assign_part(x, root, key, data)
     except (IndexError, ValueError, TypeError, RuntimeError, OverflowError) as error:
         raise _explain(x, root, key, data, error) from error
-    if not unseen:
+    except BaseException:  # an interrupt, when the write was done or half done
+        if not claimed:
+            stamp(root)
+        raise
+    if not claimed:
         stamp(root)
         x._own = None
-        if live_views(root):
-            refresh(root, remake=False, nodes=False)
-    elif not xp.direct:
-        if live_views(root):
-            refresh(root, remake=not mutable, nodes=False)
-    elif x._node is None:
+    if live_views(root):
+        refresh(root, remake=not mutable, nodes=False)
+    elif claimed and x is root and xp.direct and x._node is None:
         x._own = x._data
 
 
@@ -287,10 +285,7 @@ def _write_recorded(x: Tensor, root: Tensor, top: Tensor, shared: bool, key: Any
     check_fits(x, value, selected)
     _check_writeable(x)
     node = _put_node(x, root, key, value, selected)
-    tracked = root._node is not None
-    if not tracked and x._xp.backend.mutable and seen_outside(top):
-        top._outside = True
-    _write_data(x, top, shared, key, value._data, fresh=tracked and not getattr(top, "_outside", False))
+    _write_data(x, top, shared, key, value._data, fresh=True)
     root._node, root._own = node, None
     if live_views(root):
         refresh(root, remake=False, nodes=True)
@@ -303,6 +298,17 @@ def _check_recordable(x: Tensor, root: Tensor) -> None:
                 "x[...] = y: writing in place to a leaf that requires a gradient"
                 + ("" if t is x else " (x shares its memory with the leaf)")
                 + "; write inside `with ut.no_grad():`, or to a copy: x.clone()"
+            )
+
+
+def check_read(x: Tensor, what: str) -> None:
+    """Refuse to change, by what it holds, a view whose own history was not recorded, but its root's was."""
+    if x._node is None and base_of(x) is not None and is_grad_enabled():
+        root = root_of(x, through_alias=False)
+        if root._node is not None:
+            raise GradientError(
+                f"{what}: x is a view that was made under no_grad of a Tensor with a history, so that what it "
+                "holds counts as a constant; make the view outside of no_grad, or write inside of it"
             )
 
 
@@ -362,7 +368,7 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
         xp, node = x._xp, x._node
         function = xp.ufuncs.get(name)
         # The short way: nothing is recorded, and nobody else sees the memory.
-        if function is not None and (node is None or (type(node) is list and not is_grad_enabled())):
+        if function is not None and (node is None or not is_grad_enabled()):
             data = x._data
             if getrefcount(data) == NAMED and data.base is None and data.dtype.kind != "b":
                 try:
@@ -392,7 +398,8 @@ def _in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
             f"x {symbol} y: in place on a leaf that requires a gradient; "
             f"use `with ut.no_grad():`, or x = x {symbol[:-1]} y in place of it"
         )
-    unrecorded = node is None or (type(node) is list and not is_grad_enabled())
+    check_read(x, f"x {symbol} y")
+    unrecorded = node is None or not is_grad_enabled()
     if unrecorded and x._xp.direct and _in_memory(x, other, name):
         return x
     result = table[name].function(x, other)
@@ -408,7 +415,7 @@ def _in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
         # Where nobody else sees this memory as x, x can move to that of the result.
         recording = is_grad_enabled()
         if result._node is not None and recording:
-            swap = alone(x) if node is None else not getattr(x, "_outside", False)
+            swap = not is_outside(x)
         else:
             swap = result._node is None and (node is None or not recording)
             swap = swap and alone(x) and alone(result) and x._data.flags.writeable
@@ -423,36 +430,38 @@ def _in_place(x: Tensor, other: Any, name: str, symbol: str) -> Tensor:
 
 def _in_memory(x: Tensor, other: Any, name: str) -> bool:
     """Let NumPy's own function write its result into x, where nothing is recorded; False if it cannot."""
-    data, xp = x._data, x._xp
+    xp = x._xp
     function = getattr(xp, name)
-    if type(function) is not np.ufunc or (data.dtype.kind == "b" and not name.startswith("bitwise")):
+    if type(function) is not np.ufunc or (x._data.dtype.kind == "b" and not name.startswith("bitwise")):
         return False
-    if type(other) in NUMBERS:
-        try:
-            value = scalar_array(xp, other, data)
-        except OverflowError:
-            return False
-    elif type(other) is type(x) and other._node is None and other._xp is xp:
-        value = other._data
-    else:
+    number = type(other) in NUMBERS
+    if not number and (type(other) is not type(x) or other._node is not None or other._xp is not xp):
         return False
     root = x
     if base_of(x) is not None:
         for root, op, _, shared, _ in ancestors(x):
             if not shared or (root._node is not None and is_grad_enabled()):
                 return False
-            if type(root._node) is Dual or (op is not None and op.name == "broadcast_to"):
+            if op is not None and op.name == "broadcast_to":
                 return False
+    claimed = claim(root, fresh=False)
+    if claimed and x is not root and not all(own for _, _, _, own, _ in ancestors(x)):
+        return False
+    data = x._data
     try:
+        value = scalar_array(xp, other, data) if number else other._data
         function(data, value, data)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False  # nothing was written: the long way finds out why
+    except BaseException:  # an interrupt, when the write was done
+        if not claimed:
+            stamp(root)
+        raise
     xp.ufuncs[name] = function
-    del data, other, value  # `alone` counts references
-    if not (root is x and alone(x)):
+    if not claimed:
         stamp(root)
-        if live_views(root):
-            refresh(root, remake=False, nodes=False)
+    if live_views(root):
+        refresh(root, remake=False, nodes=False)
     return True
 
 

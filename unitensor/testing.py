@@ -14,7 +14,8 @@ import numpy as np
 from ._dtypes import complex_dtype, is_inexact, real_of
 from ._errors import describe
 from ._exits import Escape, watchers
-from ._graph import Dual, edges_of, is_grad_enabled, name_of, no_grad
+from ._graph import Dual, edges_of, name_of
+from ._modes import is_grad_enabled, no_grad
 from ._op import Op, scope
 from ._trees import leaves, tree_map
 

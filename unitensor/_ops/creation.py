@@ -361,6 +361,7 @@ def asarray(
         out._xp = xp
         out._data = obj if xp.array is ndarray else xp.backend.from_numpy(obj)
         out._node = None
+        out._outside = True
         return out
     if isinstance(obj, scope["Tensor"]):
         return _from_tensor(obj, dtype, device, copy)
@@ -368,7 +369,7 @@ def asarray(
         own = _engine_of(obj)
         if own is not None:
             xp = own.namespace
-            return _from_tensor(scope["wrap"](xp.as_array(obj), xp, None), dtype, device, copy)
+            return _from_tensor(_outside(xp.as_array(obj), xp), dtype, device, copy)
         if hasattr(obj, "__dlpack__") and not hasattr(obj, "__array__"):
             return _from_tensor(from_dlpack(obj), dtype, device, copy)
     if isinstance(obj, (list, tuple)) and _holds_tensors(obj):
@@ -381,7 +382,16 @@ def asarray(
     data = xp.backend.from_numpy(array, raw)
     if copy is False and array.size and not np.shares_memory(xp.backend.to_numpy(data), array):
         raise ValueError(f"asarray: copy=False, but NumPy's memory must be copied to {xp.backend.name!r}")
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
+    if isinstance(obj, (list, tuple, bool, int, float, complex)) or (copy and isinstance(obj, np.ndarray)):
+        return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
+    return _outside(data, xp)
+
+
+def _outside(data: Any, xp: RawNamespace) -> Tensor:
+    """A Tensor over an array that the user has, too: a write to it must stay in that memory."""
+    out: Tensor = scope["wrap"](data, xp, None)
+    out._outside = True
+    return out
 
 
 def _engine_of(obj: Any) -> Backend | None:
@@ -520,5 +530,4 @@ def from_dlpack(x: Any, /, *, device: Device | str | None = None, copy: bool | N
     own = _engine_of(x)
     if own is not None and device is None:
         xp, backend = own.namespace, own
-    data = backend.from_dlpack(x, raw, copy)
-    return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
+    return _outside(backend.from_dlpack(x, raw, copy), xp)

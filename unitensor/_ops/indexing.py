@@ -235,10 +235,14 @@ def put(x: Tensor, value: Tensor, key: Any, flat: bool) -> Tensor:
 GETITEM = table["getitem"]
 
 
-def plain_key(x: Tensor, key: Any) -> Any:
-    """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend."""
+def plain_key(x: Tensor, key: Any, *, kept: bool = False) -> Any:
+    """A key whose Tensors are replaced by their engine's arrays, checked to be on x's backend.
+
+    `kept` says that a graph may keep the key, as it does where x has one: the user's own arrays are copied.
+    """
+    kept = kept or x._node is not None
     if type(key) is not tuple:
-        return _plain_part(x, key)
+        return _plain_part(x, key, kept)
     whole = False
     for part in key:
         kind = type(part)
@@ -254,14 +258,14 @@ def plain_key(x: Tensor, key: Any) -> Any:
         raise IndexError(
             f"x[{', '.join(map(describe, key))}]: an index can only have a single ellipsis ('...')"
         )
-    return tuple([part if type(part) is int else _plain_part(x, part) for part in key])
+    return tuple([part if type(part) is int else _plain_part(x, part, kept) for part in key])
 
 
 def _is_plain_slice(part: slice) -> bool:
     return type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS
 
 
-def _plain_part(x: Tensor, part: Any) -> Any:
+def _plain_part(x: Tensor, part: Any, kept: bool) -> Any:
     if part is None or part is Ellipsis or type(part) is int or type(part) is bool:
         return part
     if type(part) is slice:
@@ -277,9 +281,7 @@ def _plain_part(x: Tensor, part: Any) -> Any:
     if isinstance(part, np.generic):
         return bool(part) if part.dtype.kind == "b" else part.item()
     if isinstance(part, (list, range, np.ndarray)):
-        array = np.asarray(part)
-        if array is part and x._node is not None:
-            array = array.copy()  # the graph keeps it, and the user may write to it
+        array = np.array(part) if kept else np.asarray(part)
         if array.size == 0 and isinstance(part, list):
             array = array.astype(np.int64)
         if array.dtype.kind not in "biu":

@@ -105,7 +105,9 @@ class LBFGS(Optimizer):
         if self.stop_at_nan:
             self._stop_at_nan()
         params = self.groups[0]["params"]
-        gradient = self._flat([ut.zeros_like(p) if p.grad is None else p.grad.detach() for p in params])
+        gradient = self._flat(
+            [p.grad.detach() if p.grad is not None and p.requires_grad else ut.zeros_like(p) for p in params]
+        )
         return loss, float(loss.item() if isinstance(loss, T) else loss), gradient
 
     # The step ------------------------------------------------------------------------------------------

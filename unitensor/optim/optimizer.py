@@ -126,7 +126,7 @@ class Optimizer:
                 self._stop_at_nan()
             for group, states in zip(self.groups, self._state):
                 for p, state in zip(group["params"], states):
-                    if p.grad is not None:
+                    if p.grad is not None and p.requires_grad:
                         self.update(p, p.grad, state, group)
         return loss
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .._backward import namespace_of
+from .._backend import backend_of
 from .._errors import describe
-from .._graph import Dual, GradientError, is_grad_enabled, record, wrap_outputs
+from .._graph import Dual, GradientError, record, wrap_outputs
 from .._host import on_host
+from .._modes import is_grad_enabled
 from .._op import Op, scope
 
 if TYPE_CHECKING:
@@ -63,14 +64,21 @@ class HostOp(Op):
             raise kind(f"{self.path}({given}): {error}") from error
         nodes = tuple(None if t is None else t._node for t in tensors)
         for x, node, rule in zip(self.inputs, nodes, self.rules):
-            if node is not None and rule is None and (is_grad_enabled() or type(node) is Dual):
+            if node is not None and rule is None and is_grad_enabled():
                 raise GradientError(f"{self.path}: there is no gradient in {x}; pass {x}.detach()")
-        env = {**dict(zip(self.inputs, raw)), **options}
+        env = {**dict(zip(self.inputs, raw)), **{k: _own(v) for k, v in options.items()}}
         if self.outputs is not None:
             return wrap_outputs(self, xp, env, nodes, r, self.outputs)
         r = xp.as_array(r)
         node = record(self, xp, env, nodes, r) if any(n is not None for n in nodes) else None
         return scope["wrap"](r, xp, node)
+
+
+def _own(option: Any) -> Any:
+    """An option for a graph to keep, which the caller may change."""
+    if isinstance(option, np.ndarray):
+        return option.copy()
+    return type(option)(map(_own, option)) if type(option) in (list, tuple) else option
 
 
 def host_op(
@@ -127,7 +135,9 @@ def host_op(
             if any(isinstance(a, scope["Tensor"]) for a in arrays):
                 return made.on_tensors(arrays, options)
             first = next(a for a in arrays if a is not None)
-            return made.compute(namespace_of(first), arrays, options)
+            backend = backend_of(first)
+            assert backend is not None  # a rule runs on arrays of an engine
+            return made.compute(backend.namespace, arrays, options)
 
         call.__name__ = call.__qualname__ = made.name
         call.__doc__, call.__module__ = f.__doc__, f.__module__

@@ -20,7 +20,8 @@ import unitensor as ut
 
 from .._dtypes import real_of
 from .._errors import describe
-from .._graph import GradientError, no_grad
+from .._graph import GradientError
+from .._modes import no_grad
 from .._trees import leaves, tree_map
 from ._host_op import lift, one_of, tracked, values
 from .optimize import implicit

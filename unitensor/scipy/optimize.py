@@ -18,7 +18,8 @@ from scipy.optimize import OptimizeResult
 import unitensor as ut
 
 from .._errors import describe
-from .._graph import GradientError, enable_grad, no_grad
+from .._graph import GradientError
+from .._modes import enable_grad, no_grad
 from .._trees import leaves, tree_map
 from ._host_op import lift, one_of, tracked, values
 
