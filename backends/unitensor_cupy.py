@@ -257,6 +257,10 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
 
     # Reading and writing ---------------------------------------------------------------------------
 
+    def has_values(self, a: Any) -> bool:
+        """Not while a CUDA graph is captured: nothing may be waited for."""
+        return not cp.cuda.get_current_stream().is_capturing()
+
     def getitem(self, x: Any, key: Any) -> Any:
         return x[_refuse_outside(x, key)]
 

@@ -14,7 +14,7 @@ import numpy as np
 import unitensor_jax_complex as mended
 from jax import lax
 from unitensor_jax_functions import Functions
-from unitensor_jax_linalg import LinearAlgebra
+from unitensor_jax_linalg import LinearAlgebra, holds
 from unitensor_jax_scipy import Scipy
 from unitensor_jax_special import Special
 
@@ -65,6 +65,31 @@ def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
     plain = _plain(key)
     shadow = np.broadcast_to(np.zeros((), np.int8), x.shape)
     return plain, shadow[plain].shape
+
+
+try:
+    from jax._src.core import trace_state_clean  # JAX has no public name for it
+except ImportError:
+    _PROBE = jax.device_put(np.zeros(()))
+
+    def trace_state_clean() -> bool:
+        return not isinstance(lax.neg(_PROBE), jax.core.Tracer)
+
+
+def _tracing() -> bool:
+    """Whether JAX is tracing a function."""
+    return not trace_state_clean()
+
+
+def _last_of_each(a: Any, key: Any, value: Any) -> tuple[Any, Any]:
+    """A known key and its values, of several for one element the last, as NumPy has it; XLA keeps any."""
+    if not any(isinstance(part, np.ndarray) for part in key):
+        return key, value
+    places = np.arange(a.size).reshape(a.shape)[key].reshape(-1)
+    found, last = np.unique(places[::-1], return_index=True)
+    if found.size == places.size:
+        return key, value
+    return np.unravel_index(found, a.shape), value.reshape(-1)[places.size - 1 - last]
 
 
 @jax.jit
@@ -306,9 +331,12 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             np.zeros(x.shape[axis], np.int8)[np.asarray(indices)]
         return jnp.take_along_axis(x, indices, axis=axis)
 
-    def has_values(self, key: Any) -> bool:
-        parts = key if type(key) is tuple else (key,)
-        return not any(isinstance(part, jax.core.Tracer) for part in parts)
+    def has_values(self, a: Any) -> bool:
+        if isinstance(a, jax.Array):
+            # Inside `jax.jit` what is computed of a constant has no value, so that none counts as having one.
+            # Of an array that lies on several hosts each has a part.
+            return not isinstance(a, jax.core.Tracer) and a.is_fully_addressable and not _tracing()
+        return not isinstance(a, (tuple, list)) or all(map(self.has_values, a))
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         if _on_host(a, key) and _on_host(value, ()):
@@ -322,6 +350,7 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             while value.ndim > len(shape) and value.shape[0] == 1:
                 value = value[0]
             value = jnp.broadcast_to(value, shape)
+            key, value = _last_of_each(a, key, value)
         return a.at[key].set(value)
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
@@ -329,7 +358,8 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             total = np.array(a)
             np.add.at(total, _plain(key), np.asarray(value))
             return jax.device_put(total, a.device)
-        return a.at[_checked(a, key)[0]].add(value)
+        where = a.at[_checked(a, key)[0]]
+        return where.max(value) if a.dtype == bool else where.add(value)
 
     # Element-wise functions -------------------------------------------------------------------------
 
@@ -384,7 +414,7 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             return mended.pow(x1, x2)
         if x1.dtype.kind not in "iu":
             return jnp.pow(x1, x2)
-        if x2.dtype.kind == "i" and not isinstance(x2, jax.core.Tracer) and bool((x2 < 0).any()):
+        if x2.dtype.kind == "i" and holds(lambda x2: (x2 < 0).any(), x2):
             raise ValueError("integers to negative integer powers are not allowed; cast to a floating dtype")
         return _int_pow(x1, x2)
 

@@ -15,6 +15,17 @@ import numpy as np
 from jax import lax
 
 
+def holds(question: Callable[[Any], Any], x: Any) -> bool:
+    """Whether something is true of an array; False of a traced one, which has no values.
+
+    Inside a traced function JAX would trace what is asked of a constant, too.
+    """
+    if isinstance(x, jax.core.Tracer):
+        return False
+    with jax.ensure_compile_time_eval():
+        return bool(question(x))
+
+
 def _matrices(x: Any) -> Any:
     if x.ndim < 2:
         raise np.linalg.LinAlgError(f"{x.ndim}-dimensional array given; expected two axes or more")
@@ -33,13 +44,13 @@ def _unbounded(x: Any) -> Any:
 
 def _refuse(x: Any, wrong: Callable[[Any], Any], message: str) -> None:
     """Raise where some elements are wrong; inside a traced function there is nothing to look at."""
-    if not isinstance(x, jax.core.Tracer) and bool(wrong(x).any()):
+    if holds(lambda x: wrong(x).any(), x):
         raise np.linalg.LinAlgError(message)
 
 
 def _solved(x: Any, solution: Any) -> Any:
     """A solution of equations in x, unless x is singular."""
-    if not isinstance(solution, jax.core.Tracer) and bool(_unbounded(solution).any()):
+    if holds(lambda s: _unbounded(s).any(), solution):
         pivots = jnp.diagonal(lax.linalg.lu(x)[0], axis1=-2, axis2=-1)
         _refuse(pivots, lambda p: p == 0, "Singular matrix")
     return solution

@@ -19,7 +19,6 @@ from unitensor_torch_special import Special
 
 from unitensor import Backend
 
-
 #: The types whose tensors have memory of their own; other subclasses may stand for anything.
 REAL = (torch.Tensor, torch.nn.Parameter)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import call, dtypes_of, samples
 
 import unitensor as ut
+from unitensor._op import Op, table
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
 
@@ -386,3 +388,79 @@ def test_compiled_functions_raise_what_numpy_does() -> None:
         ut.reshape(x, (4,))
     with pytest.raises(ValueError, match="do not broadcast"):
         x + ut.ones(2)
+
+
+# Inside traced functions ------------------------------------------------------------------------------
+
+#: What gives as many elements as the values say, which a traced function must know before.
+NEEDS_VALUES = {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values", "repeat_index"}
+
+
+@pytest.mark.parametrize("made", table.values(), ids=lambda made: made.path)
+def test_every_op_inside_jit(made: Op) -> None:
+    """The values, dtypes and shapes of the same call outside, wherever these do not depend on values."""
+    for dtype in dtypes_of(made)[-2:]:
+        leaves, tree = jax.tree_util.tree_flatten(samples(made, dtype)[0])
+        at = [i for i, leaf in enumerate(leaves) if isinstance(leaf, np.ndarray)]
+
+        def f(*arrays: Any) -> Any:
+            given = list(leaves)  # noqa: B023 -- called in this turn
+            for i, a in zip(at, arrays):  # noqa: B023
+                given[i] = ut.asarray(a)
+            out = call(made, jax.tree_util.tree_unflatten(tree, given))  # noqa: B023
+            return jax.tree_util.tree_map(lambda y: y._data, out, is_leaf=lambda y: isinstance(y, ut.Tensor))
+
+        arrays = [ut.asarray(leaves[i])._data for i in at]
+        if made.path in NEEDS_VALUES:
+            with pytest.raises(TypeError, match=r"traced array|concrete"):
+                jax.jit(f)(*arrays)
+            continue
+        found, expected = (jax.tree_util.tree_leaves(g(*arrays)) for g in (jax.jit(f), f))
+        for a, b in zip(found, expected):
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+            if not made.name.startswith("empty"):
+                np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=1e-6, atol=1e-9)
+
+
+def test_constants_inside_jit() -> None:
+    """What is asked of a constant inside a traced function has an answer, and does not end the trace."""
+    rows, whole = jax.numpy.arange(6.0).reshape(3, 2), jax.numpy.asarray([2, 0, 2])
+    key, repeated = ut.asarray([True, False, True]), ut.asarray([1, 1, 0])
+    matrix = ut.asarray([[2.0, 0.0], [0.0, 4.0]])
+
+    def written(x: Any) -> Any:
+        y = ut.asarray(x) + 0
+        y[repeated] = ut.asarray(np.arange(6.0).reshape(3, 2))  # NumPy keeps the last
+        return y._data
+
+    def same(f: Any, a: Any) -> None:
+        np.testing.assert_allclose(np.asarray(jax.jit(f)(a)), np.asarray(f(a)))
+
+    same(lambda i: (ut.asarray(i) ** 2)._data, whole)
+    same(lambda x: ut.asarray(x)[key]._data, rows)
+    same(written, rows)
+    same(lambda x: (ut.asarray(x) @ ut.linalg.inv(matrix))._data, rows)
+    same(lambda x: (ut.asarray(x) @ ut.linalg.cholesky(matrix))._data, rows)
+    with pytest.raises(ValueError, match="negative integer powers"):
+        jax.jit(lambda i: (ut.asarray(i) ** -1)._data)(whole)
+
+
+def test_what_has_values() -> None:
+    backend = ut.load_backend("jax")
+    constant = jax.numpy.ones(2)
+    said: list[tuple[bool, ...]] = []
+
+    def f(x: Any) -> Any:
+        parts = [x, (slice(None), x), [None, (x,)], constant]
+        said.append(tuple(backend.has_values(part) for part in parts))
+        return (x * 2).sum()
+
+    f(constant)
+    jax.jit(f)(constant)
+    jax.eval_shape(lambda x: f(x), constant)
+    assert said == [(True,) * 4, (False,) * 4, (False,) * 4]
+    said.clear()
+    jax.vmap(f)(jax.numpy.ones((3, 2)))
+    jax.grad(f)(constant)
+    assert [some[:3] for some in said] == [(False,) * 3] * 2
+    assert backend.has_values((0, slice(None), None, ...))

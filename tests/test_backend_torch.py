@@ -483,3 +483,45 @@ def test_ordinary_dtypes_go_straight_to_torch(name: str) -> None:
     mended = getattr(backend, name)
     assert mended.ordinary is getattr(torch, SHORT.get(name, name))
     assert mended.odd.isdisjoint({torch.float32, torch.float64, torch.int64, torch.uint8})
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_what_has_values() -> None:
+    backend = ut.load_backend("torch")
+    said: list[tuple[bool, ...]] = []
+    x = torch.ones(3)
+
+    def f(x: Any) -> Any:
+        said.append((backend.has_values(x), backend.has_values((slice(None), [x]))))
+        return (x * 2).sum()
+
+    f(x)
+    f(torch.nn.Parameter(x).data)
+    assert said == [(True, True)] * 2
+    said.clear()
+    torch.vmap(f)(torch.ones(2, 3))
+    torch.func.grad(f)(x)
+    torch.func.jvp(f, (x,), (x,))
+    torch.compile(f, backend="eager")(x)
+    torch.export.export(Exported(f), (x,))
+    with torch._subclasses.fake_tensor.FakeTensorMode() as mode:
+        fake = mode.from_tensor(x)
+        f(fake)
+    f(fake)
+    f(torch.ones(3, device="meta"))
+    torch.fx.experimental.proxy_tensor.make_fx(f)(x)
+    torch.jit.trace(f, (x,), check_trace=False)
+    assert len(said) >= 9
+    assert set(said) == {(False, False)}
+    assert backend.has_values((0, slice(None), None, ...))
+
+
+class Exported(torch.nn.Module):  # type: ignore[misc]  # torch is untyped here
+    """A function in the form that `torch.export` takes."""
+
+    def __init__(self, f: Any) -> None:
+        super().__init__()
+        self.f = f
+
+    def forward(self, x: Any) -> Any:
+        return self.f(x)

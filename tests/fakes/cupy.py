@@ -310,7 +310,7 @@ vars(cuda).update(
     Device=Device,
     runtime=runtime,
     device=types.SimpleNamespace(Device=Device),
-    get_current_stream=lambda: types.SimpleNamespace(synchronize=lambda: None),
+    get_current_stream=lambda: types.SimpleNamespace(synchronize=lambda: None, is_capturing=lambda: False),
 )
 sys.modules.update(
     {"cupy.linalg": linalg, "cupy.fft": fft, "cupy.cuda": cuda, "cupy.cuda.device": cuda.device}
