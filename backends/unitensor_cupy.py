@@ -279,8 +279,17 @@ class CupyBackend(Special, Linalg, Elementwise, Backend):
         _refuse_indices(indices, x.shape[axis], axis)
         return cp.take_along_axis(x, indices, axis=axis)
 
+    def writeable(self, a: Any) -> bool:
+        """CuPy's broadcast views can be written to, and have several elements in one place."""
+        strides = tuple(step // a.itemsize for step in a.strides)
+        return bool(a.flags.c_contiguous) or not self.overlapping(tuple(a.shape), strides)
+
     def assign(self, a: Any, key: Any, value: Any) -> Any:
+        if not self.writeable(a):
+            raise ValueError("several elements lie in one place of memory; write to a copy: x.clone()")
         with _device_of(a):
+            if isinstance(value, cp.ndarray) and self.storage(value) == self.storage(a):
+                value = value.copy()  # CuPy writes while it still reads
             parts = _refuse_outside(a, key)
             parts = parts if type(parts) is tuple else (parts,)
             if isinstance(value, cp.ndarray):  # axes of length 1 in front stand for none, as NumPy has it

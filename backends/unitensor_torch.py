@@ -67,7 +67,10 @@ class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
 
     def to_numpy(self, a: Any) -> Any:
         try:
-            return a.numpy()
+            found = a.numpy()
+            if not a.is_contiguous() and indexing.overlaps_itself(a):
+                found.flags.writeable = False
+            return found
         except (TypeError, RuntimeError):
             a = a.resolve_conj().resolve_neg().cpu()
             return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
@@ -151,6 +154,9 @@ class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
         if type(a) not in REAL or a.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(a):
             return False
         return not (a.is_cuda and torch.cuda.is_current_stream_capturing())
+
+    def writeable(self, a: Any) -> bool:
+        return a.is_contiguous() or not indexing.overlaps_itself(a)
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         return indexing.write(a, key, value)

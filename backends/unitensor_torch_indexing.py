@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from unitensor_torch_unsigned import SIGNED, bits
 
+from unitensor import Backend
+
 BASIC = frozenset({int, slice, type(None), type(Ellipsis)})
 
 
@@ -154,9 +156,25 @@ def positions(x: Any, key: Any) -> Any:
     return read(torch.arange(math.prod(x.shape), device=x.device).reshape(x.shape), key)
 
 
+def overlaps_itself(a: Any) -> bool:
+    """Whether several elements lie in one place, as `expand` and `as_strided` make them."""
+    if (known := torch._debug_has_internal_overlap(a)) < 2:  # which gives 2 where it does not know
+        return bool(known)
+    return Backend.overlapping(tuple(a.shape), a.stride())
+
+
+def _meets(a: Any, b: Any) -> bool:
+    """Whether two tensors may share memory, which torch does not see where it got that from NumPy twice."""
+    x, y = a.untyped_storage(), b.untyped_storage()
+    start, other = x.data_ptr(), y.data_ptr()
+    return bool(start == other or (other < start + x.nbytes() and start < other + y.nbytes()))
+
+
 def write(a: Any, key: Any, value: Any) -> Any:
     """a[key] = value, also where both share memory."""
-    if value.numel() > 1 and value.untyped_storage().data_ptr() == a.untyped_storage().data_ptr():
+    if not a.is_contiguous() and overlaps_itself(a):
+        raise ValueError("several elements lie in one place of memory; write to a copy: x.clone()")
+    if _meets(a, value):
         value = value.clone()
     if is_basic(key):
         try:

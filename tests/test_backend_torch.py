@@ -404,6 +404,96 @@ def test_a_write_from_overlapping_memory() -> None:
     same(x, [0.0, 0.0, 1.0, 2.0, 3.0])
 
 
+def test_writes_from_the_memory_that_is_written() -> None:
+    """x[a] = x[b] for random keys is what NumPy gives, also through a transpose."""
+
+    def draw(rng: Any, shape: tuple[int, ...], arrays: bool) -> Any:
+        def part(n: int) -> Any:
+            some = [
+                slice(None),
+                slice(None, None, -1),
+                slice(None, None, 2),
+                slice(int(rng.integers(n)), None),
+            ]
+            some += [slice(None, int(rng.integers(n)) + 1), int(rng.integers(-n, n))]
+            return (
+                rng.integers(-n, n, size=2)
+                if arrays and rng.random() < 0.5
+                else some[rng.integers(len(some))]
+            )
+
+        return tuple(part(n) for n in shape[: rng.integers(1, len(shape) + 1)])
+
+    tried = 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        shape = tuple(int(n) for n in rng.integers(1, 4, size=rng.integers(1, 4)))
+        a = np.arange(np.prod(shape)).reshape(shape).astype(["float64", "uint16", "bool"][seed % 3])
+        x, arrays, turned = ut.asarray(a.copy()), seed % 2 == 0, seed % 5 == 0
+        first, second = draw(rng, shape, arrays), draw(rng, shape, arrays)
+        b, y = (a.T, x.mT if x.ndim == 2 else x) if turned and a.ndim < 3 else (a, x)
+        try:
+            b[first] = b[second]
+        except (ValueError, IndexError, TypeError):
+            continue
+        tried += 1
+        first, second = (
+            tuple(ut.asarray(part) if isinstance(part, np.ndarray) else part for part in key)
+            for key in (first, second)
+        )
+        y[first] = y[second]
+        same(x, a)
+    assert tried > 75
+
+
+def test_a_write_from_the_same_memory_of_numpy_taken_twice() -> None:
+    a = np.arange(6.0)
+    x, y = ut.asarray(a), ut.asarray(a[:5])
+    x[1:] = y
+    x[1:3] += ut.asarray(a[2:4])
+    assert a.tolist() == [0.0, 1.0, 3.0, 2.0, 3.0, 4.0]
+
+
+OVERLAPPING = {
+    "expand": lambda: torch.ones(1).expand(2, 2),
+    "part of it": lambda: torch.ones(3, 1).expand(3, 4)[1:],
+    "windows": lambda: torch.arange(6.0).as_strided((3, 3), (1, 1)),
+    "odd windows": lambda: torch.arange(40.0).as_strided((3, 4), (3, 2)),
+    "unfold": lambda: torch.arange(6.0).unfold(0, 3, 1),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_memory_with_several_elements_in_one_place_is_read_only(name: str) -> None:
+    raw = OVERLAPPING[name]()
+    before = raw.clone()
+    x = ut.asarray(raw)
+    writes: list[Any] = [
+        lambda: x.__setitem__((0, 0), 5.0),
+        lambda: x.__setitem__(0, 5.0),
+        lambda: x.__setitem__(..., 5.0),
+        lambda: x.__setitem__(ut.asarray([1]), 5.0),
+        lambda: x.__setitem__(x > 0, 5.0),
+        lambda: x.__setitem__((0, 0), ut.tensor(2.0, requires_grad=True)),
+        lambda: x.__iadd__(1.0),
+        lambda: ut.at(x, 0).add(1.0),
+    ]
+    for write in writes:
+        with pytest.raises(ValueError, match=r"clone\(\)"):
+            write()
+    assert not x.numpy().flags.writeable
+    assert torch.equal(raw, before)
+    y = x.clone()
+    y[...] = 5.0
+
+
+def test_strides_that_meet_nowhere_can_be_written() -> None:
+    x = ut.asarray(torch.arange(40.0).as_strided((3, 4), (1, 3)))
+    x[...] = 5.0
+    x[:, ::2] += 1.0
+    assert x.tolist() == [[6.0, 5.0, 6.0, 5.0]] * 3
+
+
 def test_indices_out_of_range() -> None:
     x = ut.zeros((2, 3))
     for read in (lambda: x[2], lambda: ut.take(x, ut.asarray([3]), axis=1), lambda: x[0, 0, 0]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import re
 import threading
@@ -181,6 +182,32 @@ class Backend:
         whatever the values are. An engine that computes late may always say False.
         """
         return True
+
+    def writeable(self, a: Any) -> bool:
+        """Whether the front end may write to an array: not to read-only memory, nor where elements share a place."""
+        return bool(getattr(getattr(a, "flags", None), "writeable", True))
+
+    @staticmethod
+    def overlapping(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+        """Whether some elements of an array lie in one place; strides are counted in elements."""
+        import numpy as np
+
+        if 0 in shape:
+            return False
+        reach, clear = 0, True
+        steps = sorted((abs(step), n) for n, step in zip(shape, strides) if n > 1)
+        for step, n in steps:
+            clear = clear and step > reach
+            reach += step * (n - 1)
+        if clear:
+            return False
+        count = math.prod(shape)
+        if count > reach + 1 or steps[0][0] == 0:  # more elements than places
+            return True
+        places = np.zeros((), np.int64)
+        for step, n in steps:
+            places = np.add.outer(places, np.arange(n) * step)
+        return bool(np.unique(places).size < count)
 
     def assign(self, a: Any, key: Any, value: Any) -> Any:
         """Write `a[key] = value`; returns the written array (a new one if arrays are immutable)."""
