@@ -139,6 +139,51 @@ def test_var_and_std() -> None:
     assert np.isnan(gradient(lambda x: ut.var(x, correction=1), [4.0])).all()
 
 
+def test_spread_of_equal_numbers_that_are_not_exact() -> None:
+    # Their mean is rounded, so that the deviation is noise and not 0; the gradient is that at 0.
+    for values in ([0.1] * 3, [1 / 3] * 7, [1e-170] * 3, [123456.789] * 11):
+        for f in (ut.std, lambda x: ut.std(x, correction=1), lambda x: ut.std(x, axis=0, keepdims=True)):
+            for dtype in (ut.float64, ut.float32):
+                x = ut.asarray(values, dtype=dtype)
+                assert ut.grad(lambda x, f=f: ut.sum(f(x)))(x).tolist() == [0] * len(values)
+                assert (
+                    ut.jvp(lambda x, f=f: ut.sum(f(x)), (x,), (ut.arange(x.size, dtype=dtype),))[1].item()
+                    == 0
+                )
+    x = ut.asarray([0.1 + 0.3j] * 3)
+    assert ut.grad(ut.std)(x).tolist() == [0] * 3
+    # Rows that differ next to some that do not.
+    x = ut.asarray([[0.1, 0.1, 0.1], [0.0, 1.0, 2.0]])
+    found = ut.grad(lambda x: ut.sum(ut.std(x, axis=1)))(x).numpy()
+    np.testing.assert_allclose(found, [[0, 0, 0], [-(1.5**0.5) / 3, 0, 1.5**0.5 / 3]], atol=1e-15)
+    # Far from zero.
+    x = ut.asarray([1e8, 1e8 + 1, 1e8 + 2])
+    np.testing.assert_allclose(ut.grad(ut.std)(x).numpy(), found[1], rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [ut.float16, ut.bfloat16], ids=str)
+def test_many_elements_in_half_precision(dtype: Any) -> None:
+    # More than half precision can count.
+    n = 70_000
+    try:
+        x = ut.astype(ut.arange(n) % 2, dtype)
+    except TypeError as error:
+        pytest.skip(str(error))
+
+    def found(f: Callable[[Any], Any], x: Any = x) -> Any:
+        gradient = ut.grad(f)(x)
+        assert gradient.dtype == dtype
+        return ut.astype(gradient[:2], ut.float32).numpy() * n
+
+    for f, expected in ((ut.mean, [1, 1]), (ut.var, [-1, 1]), (ut.std, [-1, 1]), (ut.sum, [n, n])):
+        np.testing.assert_allclose(found(f), expected, rtol=1e-2)
+    equal = ut.ones_like(x)
+    for f in (ut.max, ut.min):
+        np.testing.assert_allclose(found(f, equal), [1, 1], rtol=1e-2)
+        moved = ut.jvp(lambda x, f=f: f(ut.reshape(x, (-1, 7)), axis=1), (equal,), (equal,))[1]
+        np.testing.assert_allclose(ut.astype(moved[:3], ut.float32).numpy(), 1, rtol=1e-2)
+
+
 # Roots and powers at zero ----------------------------------------------------------------------------
 
 
@@ -199,6 +244,7 @@ def test_powers_of_the_exponent() -> None:
     # A negative base has no slope in its exponent; asked for the base alone, that does no harm.
     check(lambda x: x ** ut.asarray([2.0]), [-3.0], [-6])
     assert np.isnan(gradient(lambda y: ut.asarray([-3.0]) ** y, [2.0])).all()
+    assert np.isnan(gradient(lambda y: ut.asarray([0.0, 0.0]) ** y, [nan, -1.0])).all()
 
 
 def test_copysign() -> None:
@@ -218,12 +264,51 @@ def test_logaddexp_at_infinities() -> None:
     check(f(0.0), [-inf], [0])
     check(f(0.0), [0.0], [0.5])
     check(f(1000.0), [1000.0], [0.5])
+    check(f(1e17), [1e17], [0.5])  # where a difference of log(2) is lost
+    # The infinite one alone decides, as in PyTorch and JAX.
+    check(f(1.0), [inf], [1])
+    check(f(-inf), [inf], [1])
+    check(f(inf), [-inf], [0])
+    for a, b in ((nan, 1.0), (1.0, nan), (nan, inf), (inf, nan), (-inf, nan), (nan, nan)):
+        x, y = ut.asarray([a]), ut.asarray([b])
+        for n in (0, 1):
+            assert np.isnan(ut.grad(lambda *xs: ut.sum(ut.logaddexp(*xs)), n)(x, y).numpy()).all()
+        assert np.isnan(ut.jvp(ut.logaddexp, (x, y), (ut.ones(1), ut.ones(1)))[1].numpy()).all()
 
 
 def test_atan2_at_zero() -> None:
     check(lambda x: ut.atan2(x[0], x[1]), [0.0, 0.0], [0, 0])
     check(lambda x: ut.atan2(x[0], x[1]), [0.0, 2.0], [0.5, 0])
     check(lambda x: ut.atan2(x[0], x[1]), [0.0, -2.0], [-0.5, 0])
+
+
+def test_atan2_of_tiny_and_huge_numbers() -> None:
+    # d/dy atan2(y, x) is x / (x^2 + y^2): of a point at 45 degrees 1 / (2 x).
+    for dtype, sizes in ((ut.float64, (1e-170, 1e170)), (ut.float32, (1e-30, 1e30))):
+        for size in sizes:
+            for n, sign in ((0, 1), (1, -1)):
+                x = ut.asarray([size], dtype=dtype)
+                found = ut.grad(lambda *xs: ut.sum(ut.atan2(*xs)), n)(x, x)
+                moved = ut.jvp(ut.atan2, (x, x), (ut.ones_like(x) * (1 - n), ut.ones_like(x) * n))[1]
+                for g in (found, moved):
+                    assert g.dtype == dtype
+                    assert g.item() == pytest.approx(sign / (2 * x.item()), rel=1e-6)
+
+
+def test_slopes_at_the_ends_of_the_numbers() -> None:
+    # 1 / sqrt(1 + x^2) and 1 / (1 + x^2) of squares that overflow; 1 / sqrt(1 - x^2) where the square is rounded.
+    for x in (1e-170, 1e170, -1e300):
+        assert gradient(ut.asinh, [x])[0] == pytest.approx(1 / max(1.0, abs(x)), rel=1e-12)
+    for x in (1e170 + 0j, 1e170 + 1e170j, -1e200j):
+        # Of holomorphic functions the conjugate derivative comes back.
+        slopes = {ut.asinh: 1 / x, ut.acosh: 1 / x, ut.asin: -1j / x, ut.atan: 0, ut.atanh: 0}
+        for f, slope in slopes.items():
+            found = ut.vjp(f, ut.asarray([x]))[1](ut.asarray([1 + 0j]))[0].item()
+            assert abs(found) == pytest.approx(abs(slope), rel=1e-12)
+    x = 1 - 2.0**-40
+    assert gradient(ut.asin, [x])[0] == pytest.approx(((1 - x) * (1 + x)) ** -0.5, rel=1e-14)
+    assert gradient(ut.acos, [x])[0] == pytest.approx(-(((1 - x) * (1 + x)) ** -0.5), rel=1e-14)
+    assert gradient(ut.atanh, [x])[0] == pytest.approx(1 / ((1 - x) * (1 + x)), rel=1e-14)
 
 
 def test_steps_are_flat() -> None:

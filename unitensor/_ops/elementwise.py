@@ -142,16 +142,16 @@ def _pow_base(xp: Any, g: Any, x1: Any, x2: Any) -> Any:
 
 
 def _pow_exponent(xp: Any, g: Any, x1: Any, out: Any) -> Any:
-    at_zero = xp.equal(x1, 0)
-    slope = xp.multiply(out, xp.log(xp.where(at_zero, xp.ones_like(x1), x1)))
-    return xp.multiply(g, xp.where(at_zero, xp.zeros_like(slope), slope))
+    # At x1 = 0 the logarithm counts as 0: NaN stays only where the power is infinite or NaN.
+    safe = xp.where(xp.equal(x1, 0), xp.ones_like(x1), x1)
+    return xp.multiply(g, xp.multiply(out, xp.log(safe)))
 
 
 @binary(
     _pow_base,
     _pow_exponent,
     domain=((0.3, 2.0), (-2.0, 2.0)),
-    notes="x1 = 0: in x2 0; x1 < 0: in x2 NaN",
+    notes="x1 = 0: in x2 0, or NaN where the power is infinite; x1 < 0: in x2 NaN",
     booleans="int8",
 )
 def pow(x1: Operand, x2: Operand, /) -> Tensor:
@@ -360,15 +360,16 @@ def log10(x: Tensor, /) -> Tensor:
     """
 
 
-def _share(xp: Any, x: Any, out: Any) -> Any:
-    """exp(x - out), with 1/2 where both are the same infinity."""
-    difference = xp.subtract(x, out)
-    return xp.where(xp.isnan(difference), xp.full_like(difference, 0.5), xp.exp(difference))
+def _share(xp: Any, x: Any, other: Any, out: Any) -> Any:
+    """exp(x - out): 1 where x alone is infinite, 1/2 where both are the same infinity."""
+    whole = xp.equal(x, out)  # also of infinities, whose difference would be NaN
+    share = xp.exp(xp.where(whole, xp.zeros_like(out), xp.subtract(x, out)))
+    return xp.where(xp.logical_and(whole, xp.equal(x, other)), xp.full_like(share, 0.5), share)
 
 
 @binary(
-    lambda xp, g, x1, out: xp.multiply(g, _share(xp, x1, out)),
-    lambda xp, g, x2, out: xp.multiply(g, _share(xp, x2, out)),
+    lambda xp, g, x1, x2, out: xp.multiply(g, _share(xp, x1, x2, out)),
+    lambda xp, g, x1, x2, out: xp.multiply(g, _share(xp, x2, x1, out)),
     result="float",
     dtypes="real floating",
     notes="both the same infinity: half to each",
@@ -419,8 +420,27 @@ def tan(x: Tensor, /) -> Tensor:
     """
 
 
+def _circle(xp: Any, x: Any) -> Any:
+    """sqrt(1 - x**2), exact near 1 and without overflow."""
+    return xp.multiply(xp.sqrt(xp.subtract(1, x)), xp.sqrt(xp.add(x, 1)))
+
+
+def _hyperbola(xp: Any, x: Any) -> Any:
+    """sqrt(1 + x**2) without overflow."""
+    if not is_complex(xp, x):
+        return xp.hypot(x, 1)
+    turned = xp.multiply(x, 1j)
+    return xp.multiply(xp.sqrt(xp.add(turned, 1)), xp.sqrt(xp.subtract(1, turned)))
+
+
+def _atan_rule(xp: Any, g: Any, x: Any) -> Any:
+    if not is_complex(xp, x):
+        return xp.divide(g, xp.add(xp.multiply(x, x), 1))
+    return xp.divide(xp.divide(g, xp.subtract(x, 1j)), xp.add(x, 1j))  # whose square may overflow to NaN
+
+
 @unary(
-    lambda xp, g, x: xp.divide(g, xp.sqrt(xp.subtract(1, xp.multiply(x, x)))),
+    lambda xp, g, x: xp.divide(g, _circle(xp, x)),
     domain=(-0.9, 0.9),
     notes="|x| = 1: infinite",
 )
@@ -434,7 +454,7 @@ def asin(x: Tensor, /) -> Tensor:
 
 
 @unary(
-    lambda xp, g, x: xp.negative(xp.divide(g, xp.sqrt(xp.subtract(1, xp.multiply(x, x))))),
+    lambda xp, g, x: xp.negative(xp.divide(g, _circle(xp, x))),
     domain=(-0.9, 0.9),
     notes="|x| = 1: infinite",
 )
@@ -447,7 +467,7 @@ def acos(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g, x: xp.divide(g, xp.add(xp.multiply(x, x), 1)))
+@unary(_atan_rule)
 def atan(x: Tensor, /) -> Tensor:
     """The angle in radians whose tangent is x.
 
@@ -458,9 +478,9 @@ def atan(x: Tensor, /) -> Tensor:
 
 
 def _atan2_slope(xp: Any, g: Any, x1: Any, x2: Any, across: Any) -> Any:
-    square = xp.add(xp.multiply(x1, x1), xp.multiply(x2, x2))
-    safe = xp.where(xp.equal(square, 0), xp.ones_like(square), square)
-    return xp.multiply(g, xp.divide(across, safe))
+    size = xp.hypot(x1, x2)  # its square would overflow, or be 0, long before
+    safe = xp.where(xp.equal(size, 0), xp.ones_like(size), size)
+    return xp.multiply(g, xp.divide(xp.divide(across, safe), safe))
 
 
 @binary(
@@ -512,7 +532,7 @@ def tanh(x: Tensor, /) -> Tensor:
     """
 
 
-@unary(lambda xp, g, x: xp.divide(g, xp.sqrt(xp.add(xp.multiply(x, x), 1))))
+@unary(lambda xp, g, x: xp.divide(g, _hyperbola(xp, x)))
 def asinh(x: Tensor, /) -> Tensor:
     """The inverse hyperbolic sine.
 
@@ -537,7 +557,7 @@ def acosh(x: Tensor, /) -> Tensor:
 
 
 @unary(
-    lambda xp, g, x: xp.divide(g, xp.subtract(1, xp.multiply(x, x))),
+    lambda xp, g, x: xp.divide(xp.divide(g, xp.subtract(1, x)), xp.add(x, 1)),
     domain=(-0.9, 0.9),
     notes="|x| = 1: infinite",
 )

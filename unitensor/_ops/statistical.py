@@ -5,8 +5,10 @@ Standard: Statistical Functions.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
+from .._dtypes import as_dtype
 from .._op import op
 from .elementwise import is_complex
 from .manipulation import Axes, as_axes
@@ -14,6 +16,10 @@ from .manipulation import Axes, as_axes
 if TYPE_CHECKING:
     from .._dtypes import DType
     from .._tensor import Tensor
+
+
+#: The largest number of float16.
+HALF_MAX = 65504
 
 
 def kept_shape(shape: tuple[int, ...], axis: Any) -> tuple[int, ...]:
@@ -53,8 +59,16 @@ def sum(
     """
 
 
+def _over_count(xp: Any, x: Any, n: float) -> Any:
+    """x / n for a count n, which half precision may not hold: then by its root, twice."""
+    if n <= HALF_MAX:
+        return xp.divide(x, n)
+    root = math.sqrt(n)
+    return xp.divide(xp.divide(x, root), root)
+
+
 def _mean_rule(xp: Any, g: Any, x_shape: Any, axis: Any) -> Any:
-    return spread(xp, xp.divide(g, max_(count(x_shape, axis), 1)), x_shape, axis)
+    return spread(xp, _over_count(xp, g, max_(count(x_shape, axis), 1)), x_shape, axis)
 
 
 def max_(a: int, b: int) -> int:
@@ -138,8 +152,12 @@ def _extremum_shares(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
     """Equal shares, of 1 in all, for the elements that are the extremum."""
     peak = xp.reshape(out, kept_shape(x.shape, axis))
     hit = xp.logical_or(xp.equal(x, peak), xp.logical_and(xp.isnan(x), xp.isnan(peak)))
+    axes = as_axes(axis, len(x.shape))
+    if as_dtype(g.dtype).itemsize == 2:  # which counts to 2048
+        share = xp.astype(xp.divide(1, xp.sum(hit, axis=axes, keepdims=True)), g.dtype)
+        return xp.multiply(xp.astype(hit, g.dtype), share)
     hit = xp.astype(hit, g.dtype)
-    return xp.divide(hit, xp.sum(hit, axis=as_axes(axis, len(x.shape)), keepdims=True))
+    return xp.divide(hit, xp.sum(hit, axis=axes, keepdims=True))
 
 
 def _extremum_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any) -> Any:
@@ -179,18 +197,27 @@ def _centred(xp: Any, x: Any, axis: Any) -> Any:
     return xp.subtract(x, xp.mean(x, axis=as_axes(axis, len(x.shape)), keepdims=True))
 
 
-def _var_slope(xp: Any, x: Any, axis: Any, correction: Any) -> Any:
+def _shifted(xp: Any, x: Any, axis: Any) -> Any:
+    """x minus its first elements: of equal ones 0, and so is then their mean, which may else be rounded."""
+    axes = as_axes(axis, len(x.shape))
+    key = tuple(slice(0, 1) if i in axes else slice(None) for i in range(len(x.shape)))
+    return xp.subtract(x, xp.getitem(x, key))
+
+
+def _var_slope(xp: Any, g: Any, x: Any, axis: Any, correction: Any) -> Any:
+    """g, which has the reduced axes kept or is of x's shape, times the derivative of the variance."""
     n = count(x.shape, axis) - correction
+    g = _over_count(xp, g, n / 2 if n > 0 else math.nan)
     centred = _centred(xp, x, axis)
-    return xp.multiply(xp.conj(centred) if is_complex(xp, x) else centred, 2.0 / n if n > 0 else float("nan"))
+    return xp.multiply(g, xp.conj(centred) if is_complex(xp, x) else centred)
 
 
 def _var_rule(xp: Any, g: Any, x: Any, axis: Any, correction: Any) -> Any:
-    return xp.multiply(xp.reshape(g, kept_shape(x.shape, axis)), _var_slope(xp, x, axis, correction))
+    return _var_slope(xp, xp.reshape(g, kept_shape(x.shape, axis)), x, axis, correction)
 
 
 def _var_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
-    slope = xp.multiply(g, _var_slope(xp, x, axis, correction))
+    slope = _var_slope(xp, g, x, axis, correction)
     return total(xp, xp.real(slope) if is_complex(xp, x) else slope, axis, out)
 
 
@@ -221,11 +248,11 @@ def _halved_by(xp: Any, g: Any, out: Any) -> Any:
 
 
 def _std_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
-    return _var_rule(xp, _halved_by(xp, g, out), x, axis, correction)
+    return _var_rule(xp, _halved_by(xp, g, out), _shifted(xp, x, axis), axis, correction)
 
 
 def _std_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
-    return _halved_by(xp, _var_forward(xp, g, x, out, axis, correction), out)
+    return _halved_by(xp, _var_forward(xp, g, _shifted(xp, x, axis), out, axis, correction), out)
 
 
 @op(
