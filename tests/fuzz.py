@@ -21,7 +21,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,9 +67,12 @@ class Answer:
 
 def directions(program: Program) -> tuple[list[Any], list[Any]]:
     rng = np.random.default_rng(program.seed + 1)
-    t = [rng.uniform(0.5, 1.5, a.shape).round(2) for a in program.inputs]
-    u = [rng.uniform(-1.5, 1.5, a.shape).round(2) for a in program.inputs]
-    return t, u
+
+    def along(a: Any, low: float) -> Any:
+        v = rng.uniform(low, 1.5, a.shape).round(2)
+        return np.asarray(v + 1j * v[..., ::-1] if v.ndim and a.dtype.kind == "c" else v, a.dtype)
+
+    return [along(a, 0.5) for a in program.inputs], [along(a, -1.5) for a in program.inputs]
 
 
 def compiled(text: str, **names: Any) -> Callable[..., Any]:
@@ -82,7 +85,7 @@ def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = N
     """The reference's answer; `UnsuitableError` where there is none."""
     begin()
     text = program.text(watched=True)
-    limits.kink = 1e-2 if "float32" in text else 1e-3
+    limits.kink = 1e-2 if "float32" in text or program.inputs[-1].dtype == "float32" else 1e-3
     names: dict[str, Any] = {}
 
     def watch(values: dict[str, Any]) -> None:
@@ -95,7 +98,8 @@ def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = N
         x.memory.argument = True
         xs.append(x)
     try:
-        loss = f(*xs).parts()
+        with np.errstate(all="ignore"):
+            loss = f(*xs).parts()
     except (
         ValueError,
         ArithmeticError,
@@ -111,19 +115,24 @@ def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = N
     numbers = [float(loss.get(m, np.zeros(())).reshape(())) for m in range(4)]
     if not np.all(np.abs(numbers) < 1e5):
         raise UnsuitableError("huge")
-    return Answer(*numbers, names, t, u, "float32" in text)
+    return Answer(
+        *numbers, names, t, u, "float32" in text or any(a.dtype == "float32" for a in program.inputs)
+    )
 
 
 def gradient(program: Program) -> list[Any]:
     """The whole gradient, for people."""
     found = []
-    nothing = [np.zeros(a.shape) for a in program.inputs]
+    nothing = [np.zeros(a.shape, a.dtype) for a in program.inputs]
     for i, a in enumerate(program.inputs):
-        g = np.zeros(a.shape)
+        g = np.zeros(a.shape, a.dtype)
         for k in np.ndindex(a.shape):
             unit = [n.copy() for n in nothing]
             unit[i][k] = 1.0
             g[k] = asked(program, unit, nothing).along
+            if a.dtype.kind == "c":
+                unit[i][k] = 1j
+                g[k] += 1j * asked(program, unit, nothing).along
         found.append(g)
     return found
 
@@ -169,12 +178,12 @@ class Run:
         scale = 0.0
         for g, a, v in zip(gs, self.program.inputs, other, strict=True):
             if g is None:
-                g = ut.zeros(a.shape)
-            if g.shape != a.shape or g.dtype != ut.float64 or g.backend != self.engine:
+                g = ut.zeros_like(ut.asarray(a))
+            if g.shape != a.shape or str(g.dtype) != str(a.dtype) or g.backend != self.engine:
                 raise WrongError(
-                    f"{what} of float64{list(a.shape)} is {g.dtype}{list(g.shape)} on {g.backend}"
+                    f"{what} of {a.dtype}{list(a.shape)} is {g.dtype}{list(g.shape)} on {g.backend}"
                 )
-            total += float(np.sum(plain(g) * v))
+            total += float(np.sum(np.real(np.conj(plain(g)) * v)))
             scale += float(np.sum(np.abs(plain(g) * v)))
         self.check(what, ut.asarray(total), wanted, scale)
 
@@ -235,10 +244,7 @@ def backward(run: Run, *, direct: bool = False, **options: bool) -> None:
         firsts = [x.grad for x in leaves]
         for x in leaves:
             x.grad = None
-        total = sum(
-            (ut.sum(g * t) for g, t in zip(firsts, run.tensors(run.answer.t)) if g is not None),
-            ut.asarray(0.0),
-        )
+        total = along(run, [ut.asarray(0.0) if g is None else g for g in firsts])
         if total.requires_grad:
             total.backward()
             run.slope("second backward", [x.grad for x in leaves], run.answer.second, run.answer.u)
@@ -253,6 +259,22 @@ def backward(run: Run, *, direct: bool = False, **options: bool) -> None:
 def watched_for_nans(run: Run) -> None:
     with ut.detect_anomaly():
         backward(run)
+
+
+def steps(run: Run) -> None:
+    """Two steps of gradient descent: the second gradient is that at the point which the first step wrote."""
+    leaves = [x.requires_grad_() for x in run.point()]
+    optimizer = ut.optim.SGD(leaves, lr=1e-3)
+    run.loss(leaves).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    now = replace(run.program, inputs=tuple(plain(x).copy() for x in leaves))
+    try:
+        answer = asked(now, run.answer.t, run.answer.u)
+    except UnsuitableError:
+        return
+    run.loss(leaves).backward()
+    run.slope("the gradient of the second step", [x.grad for x in leaves], answer.along, run.answer.t)
 
 
 def vjp(run: Run) -> None:
@@ -279,6 +301,8 @@ def linearize(run: Run) -> None:
 
 
 def jacobians(run: Run) -> None:
+    if any(a.dtype != float for a in run.program.inputs):
+        return
     for mode in ("reverse", "forward"):
         run.slope(
             f"{mode} jacobian", ut.jacobian(run.loss, mode=mode)(run.point()), run.answer.across, run.answer.u
@@ -286,6 +310,8 @@ def jacobians(run: Run) -> None:
 
 
 def hessian(run: Run) -> None:
+    if any(a.dtype.kind == "c" for a in run.program.inputs):
+        return
     rows = ut.hessian(run.loss)(run.point())
     total = scale = 0.0
     for i, row in enumerate(rows):
@@ -311,7 +337,12 @@ def hvp(run: Run) -> None:
 
 
 def along(run: Run, gs: Any) -> Any:
-    return sum((ut.sum(g * t) for g, t in zip(gs, run.tensors(run.answer.t))), ut.asarray(0.0))
+    return sum((inner(g, t) for g, t in zip(gs, run.tensors(run.answer.t))), ut.asarray(0.0))
+
+
+def inner(g: Any, t: Any) -> Any:
+    """The real inner product, in which gradients are directions of steepest ascent."""
+    return ut.real(ut.sum(ut.conj(g) * t)) if "complex" in str(g.dtype) else ut.sum(g * t)
 
 
 def grad_of_grad(run: Run) -> None:
@@ -352,7 +383,7 @@ def grad_of_checkpoint(run: Run) -> None:
 def differences(run: Run) -> None:
     """The reference's slope is that of the engine's values, where nothing is held constant."""
     if re.search(
-        "no_grad|detach|stop_grad|int64|bool|float32|hook|floor|round|sign|> |< |custom|max|min|sort",
+        "no_grad|set_grad|detach|stop_grad|int64|bool|float32|hook|floor|round|sign|> |< |custom|max|min|sort",
         run.text,
     ):
         return
@@ -372,6 +403,8 @@ def peer(run: Run) -> None:
     from fuzz_peer import namespace
 
     names = {"keep": lambda g: None, "watch": lambda values: None}
+    if "> 0, " in run.text:
+        return  # PyTorch's gradient of what is not selected may be NaN
     xs = [torch.tensor(a, requires_grad=True) for a in run.program.inputs]
     try:
         compiled(run.text, ut=namespace(), **names)(*[x * 1.0 for x in xs]).backward()
@@ -419,6 +452,7 @@ MODES: dict[str, Callable[[Run], None]] = {
     "retain_graph": lambda run: backward(run, retain_graph=True),
     "create_graph": lambda run: backward(run, create_graph=True),
     "detect_anomaly": watched_for_nans,
+    "steps": steps,
     "vjp": vjp,
     "jvp": jvp,
     "linearize": linearize,
@@ -437,6 +471,10 @@ MODES: dict[str, Callable[[Run], None]] = {
 }
 
 
+#: Those in which no hook may be; a program with one would be refused.
+FORWARD = {"jvp", "jvp of grad", "jvp of jvp", "hvp", "hessian", "jacobian", "threads"}
+
+
 # Fuzzing -----------------------------------------------------------------------------------------
 
 
@@ -448,12 +486,16 @@ def tried(program: Program, answer: Answer, engine: str, mode: str, *, watched: 
             MODES[mode](Run(program, answer, engine, watched=watched))
     except WrongError as error:
         what = str(error).split(":")[0]
-        return Fault(engine, mode, f"wrong {re.sub(r'[0-9]+', '#', what)}", str(error))
+        return Fault(engine, mode, f"wrong {re.sub(r'(float|complex)?[0-9]+', '#', what)}", str(error))
     except ut.GradientError as error:
         if "failed:" in str(error):  # detect_anomaly tells of another error
             return Fault(engine, mode, refusal(error), str(error))
         return refusal(error)
     except Exception as error:
+        if "read-only" in str(error):
+            return refusal(error)
+        if isinstance(error, NameError) and "checkpoint" in program.text():
+            return "checkpoint: the function took another branch when it was called again"
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{last.filename.rsplit('/', 1)[-1]}:{last.name}"
         return Fault(engine, mode, f"{type(error).__name__} in {where}", f"{type(error).__name__}: {error}")
@@ -465,7 +507,9 @@ def refusal(error: Exception) -> str:
     return re.sub(r"<program>:\S+|[\w/.-]+\.py:\d+|\S*\d\S*|`\w+`", "#", str(error))[:110]
 
 
-def shrunk(program: Program, fault: Fault, *, watched: bool, seconds: float = 3.0) -> tuple[Program, Fault]:
+def shrunk(
+    tried: Callable[..., Any], program: Program, fault: Fault, *, watched: bool, seconds: float = 3.0
+) -> tuple[Program, Fault]:
     """The smallest program that is found to have the same kind of fault."""
     end = time.perf_counter() + seconds
     again = True
@@ -488,7 +532,9 @@ def shrunk(program: Program, fault: Fault, *, watched: bool, seconds: float = 3.
 def snippet(program: Program, fault: Fault) -> str:
     """The program as one that runs, with what is wrong and the right gradient."""
     names = [f"x{i}" for i in range(len(program.inputs))]
-    made = "\n".join(f"{n} = ut.asarray({a.tolist()})" for n, a in zip(names, program.inputs))
+    made = "\n".join(
+        f"{n} = ut.asarray({a.tolist()}, dtype=ut.{a.dtype})" for n, a in zip(names, program.inputs)
+    )
     right = ", ".join(str(g.round(6).tolist()) for g in gradient(program))
     text = program.text()
     head = "import numpy as np, unitensor as ut\n"
@@ -519,15 +565,19 @@ class Fuzzer:
         *,
         modes: list[str] | None = None,
         loud: bool = True,
+        shrinks: bool = True,
         skip: str | None = None,
+        show: str | None = None,
     ) -> None:
         self.engines = engines
         self.modes = modes or list(MODES)
         self.loud = loud
+        self.shrinks = shrinks
         self.counts: Counter[str] = Counter()
         self.refusals: Counter[str] = Counter()
         self.kinds: Counter[tuple[str, str, str]] = Counter()
         self.found: dict[tuple[str, str], tuple[Program, Fault]] = {}
+        self.show = show and re.compile(show)
         self.skip = skip and re.compile(skip, re.MULTILINE)
 
     def run(self, seed: int) -> list[Fault]:
@@ -545,9 +595,10 @@ class Fuzzer:
         faults = []
         for engine in self.engines:
             self.counts[f"programs on {engine}"] += 1
-            for mode in writer.rng.sample(self.modes, min(6, len(self.modes))):
+            modes = [m for m in self.modes if m not in FORWARD or "register_hook" not in program.text()]
+            for mode in writer.rng.sample(modes, min(6, len(modes))):
                 watched = writer.rng.random() < 0.4 and mode != "threads"
-                found = tried(program, answer, engine, mode, watched=watched)
+                found = self.tried(program, answer, engine, mode, watched=watched)
                 self.counts[f"runs on {engine}"] += 1
                 if isinstance(found, str):
                     self.counts[f"refused on {engine}"] += 1
@@ -557,13 +608,20 @@ class Fuzzer:
                     faults.append(self.enter(program, found, watched=watched))
         return faults
 
+    def tried(self, program: Program, answer: Answer, engine: str, mode: str, *, watched: bool) -> Any:
+        """`tried`, where a refusal that is to be shown counts as a fault."""
+        found = tried(program, answer, engine, mode, watched=watched)
+        if self.show and isinstance(found, str) and self.show.search(found):
+            return Fault(engine, mode, f"refused: {found}", found)
+        return found
+
     def enter(self, program: Program, fault: Fault, *, watched: bool) -> Fault:
         """Count a fault; the first ones of their kinds shrink and are printed."""
         kind = (fault.engine, fault.mode, fault.kind)
         self.kinds[kind] += 1
-        if self.kinds[kind] > 3 or not self.loud:
+        if self.kinds[kind] > 3 or not self.shrinks:
             return fault
-        small, fault = shrunk(program, fault, watched=watched)
+        small, fault = shrunk(self.tried, program, fault, watched=watched)
         key = (fault.engine, skeleton(small))
         if key not in self.found:
             self.found[key] = small, fault
@@ -588,6 +646,7 @@ def main() -> int:
     parser.add_argument(
         "--count", action="store_true", help="count faults only: nothing shrinks or is printed"
     )
+    parser.add_argument("--show", default=None, help="print programs, too, whose refusal has this in it")
     parser.add_argument("--skip", default=None, help="leave programs out in whose text this is found")
     parser.add_argument("--replay", type=int, default=None, help="run the program of one seed")
     given = parser.parse_args()
@@ -595,7 +654,8 @@ def main() -> int:
         given.engines.split(","),
         modes=given.modes and given.modes.split(","),
         skip=given.skip,
-        loud=not given.count,
+        show=given.show,
+        shrinks=not given.count,
     )
     if given.replay is not None:
         print(Writer(given.replay).program().text())

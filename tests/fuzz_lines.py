@@ -20,6 +20,7 @@ ut.maximum({0}, 0.2); ut.minimum({0}, 0.3); ut.floor({0}) * {0}; ut.round({0}) +
 ({0}.to(OTHER) * 2.0).to(HERE); {0}.to(OTHER).to(HERE) ** 3; ut.sin({0}.to(OTHER)).to(HERE)
 {0} * np.float64(1.5); {0} * ut.asarray(0.7); ut.tile({0}, (2,)); ut.repeat({0}, 2)
 ut.linalg.vector_norm({0}) * {0}; ut.real(ut.exp(1j * {0})); ut.abs({0} * (1.0 + 2.0j))
+ut.where({0} > 0, ut.sqrt({0}), {0}); ut.where({0} > 0, ut.log({0} + 0.1), 0.0)
 """)
 
 #: Along an axis, {1}.
@@ -44,6 +45,8 @@ SQUARE = listed("""
 ut.linalg.solve({0} + 4.0 * ut.eye({1}), {0}); ut.linalg.cholesky({0} @ {0}.mT + ut.eye({1}))
 ut.tril({0}); ut.linalg.eigvalsh({0} + {0}.mT); ut.linalg.svdvals({0} + ut.eye({1}))
 ut.linalg.diagonal({0}) * 2.0
+(lambda w, q: (q * ut.sin(w)) @ q.mT)(*ut.linalg.eigh({0} + {0}.mT)); (lambda q, r: r.mT @ r)(*ut.linalg.qr({0}))
+(lambda u, s, vh: (u * ut.sin(s)) @ vh)(*ut.linalg.svd({0} + ut.eye({1}))); (lambda u, s, vh: u @ vh)(*ut.linalg.svd({0}))
 """)
 
 #: Of two arrays that broadcast.
@@ -58,6 +61,7 @@ VIEWS = listed("""
 {0}.reshape(-1); ut.reshape({0}, (1, -1)); ut.reshape({0}, (-1, 1)); ut.expand_dims({0}, axis=0)
 ut.flip({0}); {0}.detach(); ut.broadcast_to({0}, (2, *{0}.shape)); ut.stop_gradient({0})
 ut.permute_dims({0}, tuple(range({0}.ndim))[::-1]); ut.reshape(ut.flip({0}), (-1,)); {0}[...]; {0}[None]
+ut.moveaxis({0}, 0, -1); ut.unstack({0})[-1]; ut.squeeze(ut.expand_dims({0}, axis=0), axis=0)
 """)
 
 #: Complex numbers from real ones.
@@ -86,3 +90,8 @@ CUSTOM = [
 
 #: What is done with a gradient on its way.
 HOOKS = ["lambda g: None", "lambda g: g * 2.0", "lambda g: keep(g)", "lambda g: g", "lambda g: -g"]
+
+#: Views of a matrix.
+MATRIX_VIEWS = listed("""
+{0}.mT; {0}.T; ut.linalg.diagonal({0}); ut.linalg.diagonal({0}.mT); {0}.mT.reshape(-1)
+""")

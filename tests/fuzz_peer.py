@@ -7,7 +7,6 @@ from typing import Any
 
 import array_api_compat.torch as compat
 import torch
-from torch.utils.checkpoint import checkpoint
 
 
 class Peer:
@@ -38,7 +37,7 @@ class Peer:
         return x.detach()
 
     def checkpoint(self, f: Any, *args: Any) -> Any:
-        return checkpoint(f, *args, use_reentrant=False)
+        return f(*args)  # PyTorch's own checkpoint does not notice what is written in it
 
     def grad(self, f: Any) -> Any:
         def run(x: Any) -> Any:

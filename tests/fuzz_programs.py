@@ -14,7 +14,19 @@ from typing import Any
 
 import numpy as np
 from fuzz_dual import Parts, UnsuitableError
-from fuzz_lines import ALONG, BINARY, COMPLEX, CUSTOM, FROM_COMPLEX, HOOKS, SQUARE, UNARY, VECTOR, VIEWS
+from fuzz_lines import (
+    ALONG,
+    BINARY,
+    COMPLEX,
+    CUSTOM,
+    FROM_COMPLEX,
+    HOOKS,
+    MATRIX_VIEWS,
+    SQUARE,
+    UNARY,
+    VECTOR,
+    VIEWS,
+)
 from fuzz_reference import Array, begin, fresh, recording, reference, state
 
 SHAPES = [(3,), (3,), (2,), (2, 3), (3, 3), (2, 2), (), (4,), (2, 1, 2)]
@@ -121,6 +133,14 @@ class Writer:
         numbers = np.random.default_rng(seed)
         shapes = [self.rng.choice(SHAPES) for _ in range(self.rng.choice([1, 1, 2]))]
         self.inputs = tuple(numbers.uniform(-1.5, 1.5, shape).round(2) for shape in shapes)
+        if self.rng.random() < 0.1:
+            dtype = self.rng.choice(["float32", "complex128"])
+            last = (
+                self.inputs[-1] + 1j * self.inputs[-1][::-1]
+                if shapes[-1] and dtype[0] == "c"
+                else self.inputs[-1]
+            )
+            self.inputs = (*self.inputs[:-1], last.astype(dtype))
         self.env: dict[str, Any] = {
             "ut": reference,
             "np": np,
@@ -141,11 +161,12 @@ class Writer:
 
     def program(self) -> Program:
         try:
-            for _ in range(self.length):
-                self.step()
-            for line in self.later:
-                self.emit(line)
-        except (UnsuitableError, ArithmeticError, ValueError, NameError, np.linalg.LinAlgError):
+            with np.errstate(all="ignore"):
+                for _ in range(self.length):
+                    self.step()
+                for line in self.later:
+                    self.emit(line)
+        except (UnsuitableError, ArithmeticError, ValueError, NameError, TypeError, np.linalg.LinAlgError):
             pass
         begin()
         body = [*self.body, *self.losses()]
@@ -169,7 +190,8 @@ class Writer:
                 terms.append(
                     self.rng.choice(["ut.sum({0})", "ut.sum({0} * {0})", "ut.sum(ut.sin({0}))"]).format(name)
                 )
-        return ["loss = ut.sum(x0)", *(f"loss = loss + {t}" for t in dict.fromkeys(terms))]
+        first = "ut.real(x0)" if self.inputs[0].dtype.kind == "c" else "x0"
+        return [f"loss = ut.sum({first})", *(f"loss = loss + {t}" for t in dict.fromkeys(terms))]
 
     # Choosing ------------------------------------------------------------------------------------
 
@@ -258,7 +280,7 @@ class Writer:
             self.compute: 10, self.look: 6, self.write: 8, self.index: 3, self.wave: 3, self.silent: 2, self.hook: 2,
             self.custom: 2, self.buffer: 3, self.loop: 1, self.branch: 1, self.callers: 2, self.cast: 1, self.draw: 1,
         }  # fmt: skip
-        if self.functions < 3 and state.depth < 2 and state.recording:
+        if self.functions < 3 and state.depth < 2:
             kinds |= {self.transform: 4, self.repeated: 3}
         if self.later and self.rng.random() < 0.3 and not state.depth:
             self.emit(self.later.pop(0))
@@ -292,7 +314,8 @@ class Writer:
         if self.rng.random() < 0.5:
             text = f"{name}[{self.basic_key(self.env[name].shape)}]"
         else:
-            text = self.rng.choice(VIEWS).format(name)
+            matrix = self.env[name].ndim == 2 and self.rng.random() < 0.3
+            text = self.rng.choice(MATRIX_VIEWS if matrix else VIEWS).format(name)
         self.let(text, name[0] if name[0] != "x" and name[0] != "a" else "v")
 
     def index(self) -> None:
@@ -347,10 +370,15 @@ class Writer:
 
     def silent(self) -> None:
         """Statements under no_grad, some of them under enable_grad in it."""
+        if self.rng.random() < 0.15:
+            body = self.within(2)
+            self.body.append(Block("with ut.detect_anomaly():", body))
+            return
         on = not state.recording
         with recording(on):
             body = self.within(self.rng.randint(1, 3))
-        self.body.append(Block(f"with ut.{'enable' if on else 'no'}_grad():", body))
+        mode = self.rng.choice([f"{'enable' if on else 'no'}_grad()", f"set_grad_enabled({on})"])
+        self.body.append(Block(f"with ut.{mode}:", body))
 
     def within(self, n: int) -> tuple[Statement, ...]:
         """Statements that belong into a block."""
@@ -518,7 +546,11 @@ class Writer:
             ["grad", "grad", "hessian", "hvp", "jacobian", "jacobian", "jvp", "vjp", "vjp", "linearize"]
         )
         g = self.function([self.argument(x)], scalar=kind in ("grad", "hessian", "hvp"))
-        if kind in ("grad", "hessian"):
+        if kind == "grad" and self.rng.random() < 0.3:
+            y = self.some(lambda x: x.size <= 4)
+            g = self.function([self.argument(x), self.argument(y)], scalar=True)
+            self.let(f"ut.grad({g}, {self.rng.randrange(2)})({x}, {y})")
+        elif kind in ("grad", "hessian"):
             self.let(f"ut.{kind}({g})({x})")
         elif kind == "jacobian":
             mode = self.rng.choice(["auto", "forward", "reverse"])

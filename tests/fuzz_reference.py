@@ -238,6 +238,8 @@ class Array:
 
     def register_hook(self, hook: Callable[..., Any]) -> None:
         """A hook that scales the gradient scales what is pushed forward, too."""
+        if not self.requires_grad:
+            raise UnsuitableError("a hook of a constant")
         one = hook(fresh({0: np.ones(())}))
         if one is not None:
             for flat in self.root.tangents.values():
@@ -251,18 +253,19 @@ def plain(key: Any) -> Any:
     return key.value if isinstance(key, Array) else key
 
 
+def _flat(a: Any, shape: tuple[int, ...], kind: type) -> Any:
+    a = a.real if kind is float else a
+    return np.array(a if a.shape == shape else np.broadcast_to(a, shape), kind).reshape(-1)
+
+
 def fresh(p: dict[int, Any]) -> Array:
     """A new array of its own; without tangents where nothing is recorded, or it holds no real numbers."""
     value = np.array(p[0], order="C")
-    if not np.all(np.abs(value) < 1e4):
-        raise UnsuitableError("huge, or not a number")
+    if np.any(np.abs(value) >= 1e4):  # what is not selected may be NaN
+        raise UnsuitableError("huge")
     kept = state.recording and value.dtype.kind not in "biu"
     kind = complex if value.dtype.kind == "c" else float
-    tangents = {
-        m: np.array(np.broadcast_to(a.real if kind is float else a, value.shape), kind).reshape(-1)
-        for m, a in p.items()
-        if m and kept
-    }
+    tangents = {m: _flat(a, value.shape, kind) for m, a in p.items() if m} if kept else {}
     place = np.arange(value.size).reshape(value.shape)
     root = Root(value.size, tangents)
     return Array(value, root, place, Memory(root, state.depth))
@@ -463,10 +466,8 @@ def called(f: Callable[..., Any], *args: Any) -> Any:
 
 def pushed(f: Callable[..., Any], args: Any, tangents: Any) -> tuple[Array, Parts]:
     """The value of f, and its derivative along tangents in a new direction; arguments are copies."""
-    if not state.recording:
-        raise UnsuitableError("a transform under no_grad")
-    bit, before = state.bit * 2, state.bit
-    state.bit = bit
+    bit, before, on = state.bit * 2, state.bit, state.recording
+    state.bit, state.recording = bit, True
     state.depth += 1
     try:
         duals = [fresh(joined(a.parts(), t, bit)) for a, t in zip(args, tangents)]
@@ -474,7 +475,7 @@ def pushed(f: Callable[..., Any], args: Any, tangents: Any) -> tuple[Array, Part
             x.memory.argument = True
         low, moved = f(*duals).parts().split(bit)
     finally:
-        state.bit = before
+        state.bit, state.recording = before, on
         state.depth -= 1
     moved.setdefault(0, np.zeros(low[0].shape))
     return fresh(low), moved
@@ -497,13 +498,20 @@ def gathered(found: list[Parts], shape: Any, dtype: Any) -> Array:
     return fresh({**p, 0: p[0].astype(dtype)})
 
 
-def _grad(f: Callable[..., Any]) -> Callable[[Array], Array]:
-    return lambda x: gathered(rows(f, x)[1], x.shape, x.dtype)
+def _grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Array]:
+    def run(*args: Array) -> Array:
+        x = args[argnum]
+        of_one = lambda a: f(*args[:argnum], a, *args[argnum + 1 :])  # noqa: E731
+        return gathered(rows(of_one, x)[1], x.shape, x.dtype)
+
+    return run
 
 
 def _jacobian(f: Callable[..., Any], *, mode: str = "") -> Callable[[Array], Array]:
     def run(x: Array) -> Array:
         out, found = rows(f, x)
+        if out.dtype != x.dtype:
+            raise UnsuitableError("a Jacobian of two dtypes")  # has that of the argument in reverse mode
         return gathered(found, x.shape, out.dtype)
 
     return run
@@ -537,6 +545,29 @@ def _jvp(f: Callable[..., Any], args: Any, tangents: Any) -> tuple[Array, Array]
 
 def _hvp(f: Callable[..., Any]) -> Callable[..., Array]:
     return lambda x, t: _jvp(_grad(f), (x,), (t,))[1]
+
+
+def _svd(x: Array) -> tuple[Array, Array, Array]:
+    """Of a square matrix, with signs of its own: only what does not depend on them may be used."""
+    w, v = eigh(x.parts().mT @ x.parts())
+    apart(w[0], "a singular value near 0", 0.1)
+    s = sqrt(w)
+    u = (x.parts() @ v) * reciprocal(s)
+    return fresh(u), fresh(s), fresh(v.mT)
+
+
+def _qr(x: Array) -> tuple[Array, Array]:
+    r = cholesky(x.parts().mT @ x.parts()).mT
+    return fresh(x.parts() @ inv(r)), fresh(r)
+
+
+def _diagonal(x: Array) -> Array:
+    def writeable(a: Any) -> Any:
+        d = np.linalg.diagonal(a)
+        d.flags.writeable = a.flags.writeable
+        return d
+
+    return x.view(writeable)
 
 
 def _eigh(x: Array) -> tuple[Array, Array]:
@@ -595,13 +626,13 @@ reference = SimpleNamespace(
     linalg=SimpleNamespace(
         solve=smooth(solve), inv=smooth(inv), det=smooth(det), trace=smooth(trace), cholesky=smooth(cholesky),
         eigh=_eigh, eigvalsh=smooth(lambda x: eigh(x)[0]), svdvals=smooth(_svdvals), vector_norm=smooth(_norm),
-        diagonal=view(np.linalg.diagonal),
+        diagonal=_diagonal, svd=_svd, qr=_qr,
         outer=lambda a, b: fresh(product(np.multiply.outer, a.parts(), b.parts())),
     ),
     fft=SimpleNamespace(
         fft=linear(np.fft.fft), ifft=linear(np.fft.ifft), rfft=linear(np.fft.rfft), irfft=linear(np.fft.irfft)
     ),
-    random=Random(), no_grad=lambda: recording(False), enable_grad=lambda: recording(True),
+    random=Random(), set_grad_enabled=recording, no_grad=lambda: recording(False), enable_grad=lambda: recording(True),
     detect_anomaly=nullcontext, stop_gradient=Array.detach, checkpoint=called,
     custom_gradient=lambda f, *rules: lambda *args: called(f, *args), at=At,
     grad=_grad, jacobian=_jacobian, hessian=lambda f: _jacobian(_grad(f)), vjp=_vjp, jvp=_jvp,
