@@ -8,9 +8,10 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from ._devices import Device
 from ._dtypes import STANDARD, DType, as_dtype
@@ -301,6 +302,8 @@ class Backend:
 _factories: dict[str, Callable[[], Backend]] = {}
 _loaded: dict[str, Backend] = {}
 _chosen: ContextVar[str | None] = ContextVar("unitensor_backend", default=None)
+#: The types of arrays whose engine was looked for among the installed plugins.
+_looked_up: WeakSet[type] = WeakSet()
 #: The backends that are being made, by the thread that holds the lock.
 _loading: list[str] = []
 _process_default: str | None = None
@@ -331,6 +334,7 @@ def forget(name: str) -> None:
     """Load a backend anew when it is next asked for."""
     with _lock:
         _loaded.pop(name, None)
+        _looked_up.clear()
         _current.clear()
 
 
@@ -506,18 +510,31 @@ def use_backend(name: str) -> Iterator[Backend]:
 
 
 def backend_of(obj: Any) -> Backend | None:
-    """The loaded or installed backend whose engine made an array, or None."""
-    for backend in _loaded.values():
-        if backend.is_array(obj):
+    """The loaded, registered or installed backend whose engine made an array, or None.
+
+    Of several the one whose array type is the most specific; of those that share a type, the one
+    that was loaded first.
+    """
+    kind = type(obj)
+    for backend in list(_loaded.values()):  # another thread may load one meanwhile
+        if kind in backend.array_types and backend.is_array(obj):
             return backend
-    module = type(obj).__module__.partition(".")[0]
-    engine = {"jaxlib": "jax"}.get(module, module)
-    for name in entry_points():
-        if name == engine and name not in _loaded:
-            backend = load_backend(name)
-            if backend.is_array(obj):
-                return backend
-    return None
+    for name in [name for name in list(_factories) if name not in _loaded]:
+        with suppress(Exception):  # one that cannot run here owns nothing
+            load_backend(name)
+    bases = kind.__mro__
+    modules = {base.__module__.partition(".")[0] for base in bases} - {"builtins", "abc", "typing"}
+    engines = {{"jaxlib": "jax"}.get(module, module) for module in modules}
+    if kind not in _looked_up and not engines <= _loaded.keys():
+        for name in [name for name in entry_points() if name in engines and name not in _loaded]:
+            load_backend(name)
+        _looked_up.add(kind)  # the list of what is installed is read from files
+
+    def distance(backend: Backend) -> int:
+        """How far up an array type is; a virtual base class is not among the bases."""
+        return min((bases.index(t) for t in backend.array_types if t in bases), default=len(bases))
+
+    return min((b for b in list(_loaded.values()) if b.is_array(obj)), key=distance, default=None)
 
 
 def find_device(device: Any, backend: Backend | None = None, op: str = "") -> Device:

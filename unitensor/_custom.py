@@ -32,6 +32,7 @@ from ._graph import (
     select_rule,
     watch,
 )
+from ._holding import borrow
 from ._modes import Mode, enable_grad, errors, is_grad_enabled, no_grad, quiet
 from ._op import scope
 from ._pass import apply_recorded, has_values, propagate
@@ -68,7 +69,7 @@ def _attached(node: list[Any], results: Any) -> Any:
             return y
         meta = (y._data.shape, y._data.dtype)
         upper = [new_seq(), meta, "output", 0, node, select_rule, (i, n)]
-        return scope["wrap"](y._data, y._xp, upper)  # type: ignore[no-any-return]  # `scope` is untyped
+        return borrow(y, upper)
 
     return tree_map(attach, results)
 
@@ -93,7 +94,7 @@ def _tensors(tree: Any) -> list[Any]:
 def _kept(x: Any) -> Any:
     """An argument as it is now, for later: what the caller does with its own changes nothing."""
     if isinstance(x, scope["Tensor"]):
-        return scope["wrap"](x._data, x._xp, None)
+        return borrow(x, None)
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
@@ -122,7 +123,7 @@ class _Segment:
             if not isinstance(x, scope["Tensor"]):
                 return _kept(x)
             node = next(nodes)
-            made = scope["wrap"](x._data, x._xp, node if recorded else None)
+            made = borrow(x, node if recorded else None)
             if node is not None:
                 made = _marked(made, "checkpoint")
             marks.append(made._node)

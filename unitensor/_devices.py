@@ -8,10 +8,13 @@ from typing import Any
 class Device:
     """A device of one backend, written `backend:kind` or `backend:kind:index`.
 
+    It equals its name with and without the backend. In a set or as a key of a dict it is found by
+    the name without, since two strings that differ cannot have one hash.
+
     >>> import unitensor as ut
     >>> x = ut.zeros(2)
-    >>> x.device, x.device == "numpy:cpu", x.device == "cpu"
-    (Device('numpy:cpu'), True, True)
+    >>> x.device, x.device == "numpy:cpu", x.device == "cpu", x.device in {"cpu", "cuda:0"}
+    (Device('numpy:cpu'), True, True, True)
     """
 
     __slots__ = ("backend", "index", "kind", "raw")
@@ -46,7 +49,7 @@ class Device:
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash(self.local)
 
     def __reduce__(self) -> tuple[Any, ...]:
         from ._backend import find_device

@@ -86,18 +86,38 @@ def alone(x: Tensor) -> bool:
     return x._xp.direct and x._data.base is None
 
 
+#: What `_outside` is of a Tensor over the array of another, which it must not write to or give away.
+BORROWED = None
+
+
+def borrow(x: Tensor, node: Any) -> Tensor:
+    """A Tensor with x's value and another node: neither sees what is written to the other."""
+    out: Tensor = scope["wrap"](x._data, x._xp, node)
+    out._outside = BORROWED
+    return out
+
+
 def is_outside(root: Tensor) -> bool:
     """Whether the user may have the array of a Tensor that is no view."""
     try:
-        return root._outside
+        return root._outside is True
     except AttributeError:
         root._outside = False  # the next time is faster
         return False
 
 
 def show_outside(x: Tensor) -> None:
-    """Note that the user has x's array, so that its memory must stay in place."""
-    root_of(x)._outside = True
+    """Note that the user gets x's array, so that its memory must stay in place."""
+    root = root_of(x)
+    if not is_outside(root) and root._outside is BORROWED and root._xp.backend.mutable:
+        _move(root)
+    root._outside = True
+
+
+def _move(root: Tensor) -> None:
+    """Give a Tensor and its views fresh memory."""
+    root._data = root._xp.asarray(root._data, copy=True)
+    refresh(root, remake=True, nodes=False)
 
 
 def kept_elsewhere(root: Tensor) -> bool | None:
@@ -151,13 +171,10 @@ def claim(root: Tensor, *, fresh: bool) -> bool:
     if is_outside(root):
         return False
     kept = kept_elsewhere(root)
-    if kept is None:
-        kept = fresh
-        if not fresh:
-            return False
-    if kept:
-        root._data = root._xp.asarray(root._data, copy=True)
-        refresh(root, remake=True, nodes=False)
+    if kept is None and not fresh and root._outside is not BORROWED:
+        return False
+    if kept is not False:
+        _move(root)
     return True
 
 

@@ -34,6 +34,7 @@ from ._graph import (
 from ._holding import written_to
 from ._modes import errors, quiet
 from ._op import Rule, rules, scope
+from ._views import is_basic
 
 
 def accumulate(xp: Any, a: Any, b: Any) -> Any:
@@ -154,8 +155,12 @@ def _propagate(
             kind = state.state if type(state) is Watched else state
             if kind & CROSSES and (apply is None or xp is not scope["tensors"]):
                 # From here on the engine is not one: Tensors know theirs.
+                if saved is not None and not careful:
+                    careful, plain = True, False
+                    pending, heap, leaves, hand, hand_g = saved
+                    newest = 0 if hand is None else hand[0]
+                    continue
                 g, pending, leaves = _as_tensors(xp, g, pending, leaves)
-                careful = careful or saved is not None
                 plain = in_place = False
                 xp, apply = scope["tensors"], apply_unrecorded
                 add = xp.add
@@ -269,12 +274,14 @@ def _by_buffer(
     if not backend.mutable or parent is None or rule is fit_rule:
         return False
     if node[2].name == "getitem":
-        cell = pending.get(parent[0])
+        key, cell = residual[1], pending.get(parent[0])
         if cell is None:
             _pend(xp, parent, rule(xp, g, residual), pending, heap, in_place)
             return True
+        if not is_basic(key):
+            return False
         buffer = cell[1] if cell[2] else xp.asarray(cell[1], copy=True)
-        cell[1] = backend.scatter_add(buffer, residual[1], g)
+        cell[1] = backend.assign(buffer, key, xp.add(xp.getitem(buffer, key), g))
         cell[2] = type(cell[1]) is xp.array
         return True
     key, flat = residual

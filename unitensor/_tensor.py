@@ -58,7 +58,7 @@ class Tensor:
     _node: Any
     _xp: RawNamespace
     _base: Any
-    _outside: bool
+    _outside: bool | None
     _own: Any
     _resting: Any
     _views: Any
@@ -799,7 +799,9 @@ def _carry_over(x: Tensor, source: Backend, target: Backend, device: Device) -> 
     not change behind its history: these get a copy.
     """
     data = x._data
-    if source.mutable and target.mutable and x._node is None:
+    if source.mutable and target.mutable and x._node is None and _views.root_of(x)._node is None:
+        _holding.show_outside(x)
+        data = x._data
         shared = target.import_array(source, data, device.raw)
         if target.storage(shared) == source.storage(data):
             return shared, True

@@ -15,10 +15,12 @@ from ._dtypes import is_inexact
 from ._errors import describe
 from ._forward import Level
 from ._graph import Dual, GradientError, frontier, new_seq
+from ._holding import borrow, is_outside
 from ._modes import enable_grad, errors, is_grad_enabled, quiet
 from ._numpy_too import numpy_too
 from ._op import scope
 from ._trees import leaves, tree_map
+from ._views import root_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -44,11 +46,16 @@ def _marked(x: Any, what: str) -> Tensor:
     x = _variable(x, what)
     node = x._node
     if type(node) is Dual:
-        inner = _marked(scope["wrap"](x._data, x._xp, node.node), what)
-        return scope["wrap"](x._data, x._xp, Dual(node.level, inner._node, node.tangent))  # type: ignore[no-any-return]
+        inner = _marked(borrow(x, node.node), what)
+        return borrow(x, Dual(node.level, inner._node, node.tangent))
     meta = (x._data.shape, x._data.dtype)
     edge = () if node is None else (node, None, None)
-    return scope["wrap"](x._data, x._xp, [new_seq(), meta, "argument", 0, *edge])  # type: ignore[no-any-return]
+    return borrow(x, [new_seq(), meta, "argument", 0, *edge])
+
+
+def _as_it_is(x: Any) -> Any:
+    """A Tensor as it is now, for later: writes to x do not change it."""
+    return borrow(x, x._node) if isinstance(x, scope["Tensor"]) else x
 
 
 def _chosen(args: tuple[Any, ...], argnums: Argnums, what: str) -> tuple[int, ...]:
@@ -133,7 +140,7 @@ def _call_marked(
 
     def mark(x: Any) -> Tensor:
         made = _marked(x, what)
-        variables.append(scope["wrap"](made._data, made._xp, made._node))
+        variables.append(_as_it_is(made))
         return made
 
     for n in numbers:
@@ -229,9 +236,9 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
     numbers = tuple(range(len(args)))
     result, trees, variables, limit = _call_marked(f, args, {}, numbers, "vjp")
     out, aux = result if has_aux else (result, None)
-    ys = _results(out, "vjp")
+    ys = [_as_it_is(y) for y in _results(out, "vjp")]
     own = list(map(_inner_node, variables))
-    outer = any(len(node) > 4 for node in own)
+    outer = any(len(node) > 4 for node in own) or any(type(y._node) is Dual for y in ys)
     if not outer:
         # What f took from around it, and not as an argument, keeps its gradient.
         numbered = {node[0] for node in own}
@@ -329,8 +336,10 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     [2.0, 6.0]
     """
     numbers = tuple(range(len(primals)))
+    primals = tree_map(lambda x: _variable(x, "linearize").clone() if is_outside(root_of(x)) else x, primals)
+    primals = tree_map(_as_it_is, primals)
     out, _, variables, limit = _call_marked(f, primals, {}, numbers, "linearize")
-    ys = _results(out, "linearize")
+    ys = [_as_it_is(y) for y in _results(out, "linearize")]
     if any(type(t._node) is Dual for t in (*ys, *variables)):
         return out, lambda *tangents: jvp(f, primals, tangents)[1]
     tracked = [y for y in ys if y._node is not None]
@@ -354,13 +363,14 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
                 found = carry(
                     [c for c, _ in pairs], [t for _, t in pairs], keep=True, recorded=recorded, limit=age
                 )
-        moved = {id(y): found.get(u, (None, None))[1] for y, u in zip(tracked, marks)}
-        return tree_map(
-            lambda y: scope["tensors"].zeros_like(y.detach()) if moved.get(id(y)) is None else moved[id(y)],
-            out,
+        moved = {id(y): found[u][1] for y, u in zip(tracked, marks) if u in found}
+        slopes = iter(
+            [moved[id(y)] if id(y) in moved else scope["tensors"].zeros_like(y.detach()) for y in ys]
         )
+        return _without_history(tree_map(lambda _: next(slopes), structure), not is_grad_enabled())
 
-    return (out if outer else tree_map(lambda y: y.detach(), out)), push
+    structure = tree_map(_as_it_is, out)
+    return _without_history(out, not outer or not is_grad_enabled()), push
 
 
 def _like(tree: Any, primals: Any, what: str) -> list[Tensor]:
@@ -399,8 +409,8 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto")
     """A function that returns all derivatives of f in some arguments.
 
     The result has f's shape followed by the argument's; where f returns a nest of Tensors, it is a
-    nest of such. Of complex arguments a complex f must be holomorphic. `mode` is "forward" (one pass an input element), "reverse" (one an output
-    element) or "auto", whichever is fewer.
+    nest of such. A complex f of complex arguments must be holomorphic. `mode` is "forward" (one pass
+    an input element), "reverse" (one an output element) or "auto", whichever is fewer.
 
     >>> import unitensor as ut
     >>> ut.jacobian(lambda x: x * x)(ut.asarray([1.0, 2.0])).tolist()
@@ -416,11 +426,11 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0, *, mode: str = "auto")
         out: list[Any] = [None]
 
         def flat(*values: Any) -> list[Tensor]:
-            it = iter(values)
-            changed = list(args)
+            it = map(_as_it_is, values)  # f is called more than once, and may write to what it is given
+            changed = [tree_map(_as_it_is, arg) for arg in args]
             for n in numbers:
                 changed[n] = tree_map(lambda _: next(it), args[n])
-            out[0] = f(*changed, **kwargs)
+            out[0] = f(*changed, **tree_map(_as_it_is, kwargs))
             return _results(out[0], "jacobian")
 
         forward = mode == "forward"

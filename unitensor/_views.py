@@ -11,6 +11,7 @@ for a source that is contiguous: every Tensor that is not itself a view counts a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -71,6 +72,21 @@ def live_views(x: Tensor) -> list[Tensor]:
     if len(views) != len(links):
         links[:] = [link for link in links if link() is not None]
     return views
+
+
+# Keys ----------------------------------------------------------------------------------------------
+
+BASIC = frozenset({int, slice, type(None), EllipsisType})
+
+
+def is_basic(key: Any) -> bool:
+    """Whether a plain key has only integers, slices, None and an ellipsis."""
+    if type(key) is not tuple:
+        return type(key) in BASIC
+    for part in key:  # noqa: SIM110 -- twice as fast as all()
+        if type(part) not in BASIC:
+            return False
+    return True
 
 
 # Making views --------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from ._lift import scalar_array
 from ._modes import is_grad_enabled
 from ._op import scope, table
 from ._ops import creation, data_types, manipulation
-from ._ops.indexing import explain_key, is_basic, plain_key, take
-from ._views import ancestors, base_of, live_views, positions, refresh, root_of
+from ._ops.indexing import explain_key, plain_key, take
+from ._views import ancestors, base_of, is_basic, live_views, positions, refresh, root_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor

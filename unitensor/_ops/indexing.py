@@ -15,23 +15,11 @@ from .._errors import describe
 from .._graph import fit
 from .._lift import two_backends
 from .._op import op, scope, table
+from .._views import is_basic
 from .manipulation import _size
 
 if TYPE_CHECKING:
     from .._tensor import Tensor
-
-
-BASIC = frozenset({int, slice, type(None), EllipsisType})
-
-
-def is_basic(key: Any) -> bool:
-    """Whether a plain key has only integers, slices, None and an ellipsis."""
-    if type(key) is not tuple:
-        return type(key) in BASIC
-    for part in key:  # noqa: SIM110 -- twice as fast as all()
-        if type(part) not in BASIC:
-            return False
-    return True
 
 
 def gives_view(key: Any, r: Any) -> bool:
