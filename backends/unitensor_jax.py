@@ -165,6 +165,8 @@ _cast = jax.jit(jnp.astype, static_argnums=1, inline=True)
 
 def _constant(a: Any, device: Any) -> Any:
     """A NumPy array's values, known inside a traced function too: the front end keeps some for later."""
+    if a.dtype == bool:  # XLA takes any byte but 1 and 0 for something else
+        a = a.view(np.uint8) != 0
     with jax.ensure_compile_time_eval():
         return jax.device_put(a, device)
 
@@ -264,6 +266,10 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             if copy is False:
                 raise BufferError(f"from_dlpack: copy=False, but {str(error).splitlines()[0]}") from error
             return self.from_numpy(np.from_dlpack(obj), device)
+        if a.dtype == bool and holds(lambda a: (a.view(jnp.uint8) > 1).any(), a):
+            if copy is False:
+                raise BufferError("from_dlpack: copy=False, but JAX needs booleans of the bytes 0 and 1")
+            return a.view(jnp.uint8) != 0
         return jnp.array(a, copy=True).block_until_ready() if copy else a
 
     def to_dlpack(self, a: Any, **options: Any) -> Any:

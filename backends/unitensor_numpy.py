@@ -98,10 +98,10 @@ class NumpyBackend(Linalg, Special, Backend):
     as_array: Any = staticmethod(np.asanyarray)
 
     def to_numpy(self, a: Any) -> Any:
-        return a
+        return a if isinstance(a, np.ndarray) else np.asarray(a)  # NumPy's functions give scalars, too
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
-        return a
+        return a if isinstance(a, np.ndarray) else np.asarray(a)
 
     def from_dlpack(self, obj: Any, device: Any = None, copy: bool | None = None) -> Any:
         return np.from_dlpack(obj, device=device, copy=copy)

@@ -76,6 +76,7 @@ class TorchBackend(Special, Scipy, Elementwise, Functions, Extensions, Backend):
             return (a.float() if a.dtype is torch.bfloat16 else a).numpy()
 
     def from_numpy(self, a: Any, device: Any = None) -> Any:
+        a = np.asarray(a)  # a scalar of NumPy's, too
         # torch has no read-only memory and no negative strides.
         if not a.flags.writeable or any(s < 0 or s % a.itemsize for s in a.strides):
             a = a.copy()

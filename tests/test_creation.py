@@ -217,3 +217,28 @@ def test_dlpack(engine: str) -> None:
         assert x.__dlpack_device__() == (1, 0)
     with pytest.raises(TypeError, match="list does not export DLPack"):
         ut.from_dlpack([1, 2])
+
+
+def test_tensor_of_what_is_recorded_is_an_error(engine: str) -> None:
+    w = ut.tensor([1.0, 2.0], requires_grad=True)
+    for data in (w, w * 2, [w[0], 3.0], [[w[0]], [w[1]]], (w, w)):
+        with pytest.raises(ut.GradientError, match=r"ut.stack.*x.detach\(\)"):
+            ut.tensor(data)
+        with pytest.raises(ut.GradientError, match="would lose"):
+            ut.tensor(data, requires_grad=True)
+    for f in (
+        lambda: ut.grad(lambda x: ut.sum(ut.tensor(x) * x)),
+        lambda: ut.hessian(lambda x: ut.sum(ut.tensor(x))),
+    ):
+        with pytest.raises(ut.GradientError, match="would lose"):
+            f()(ut.ones(2))
+    with pytest.raises(ut.GradientError, match="would lose"):
+        ut.jvp(ut.tensor, (ut.ones(2),), (ut.ones(2),))
+    with ut.no_grad():
+        assert ut.tensor(w, requires_grad=True).is_leaf
+    assert ut.tensor([w.detach()[0], 3.0]).tolist() == [1.0, 3.0]
+    assert ut.tensor(w, dtype=ut.int64).tolist() == [1, 2]
+    kept = ut.asarray([w[0], 3.0])
+    ut.sum(kept).backward()
+    assert w.grad is not None
+    assert w.grad.tolist() == [1.0, 0.0]

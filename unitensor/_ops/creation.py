@@ -24,6 +24,7 @@ from .._dtypes import (
     get_default_dtype,
     int64,
 )
+from .._graph import GradientError
 from .._op import op, scope
 
 if TYPE_CHECKING:
@@ -365,13 +366,17 @@ def asarray(
         return out
     if isinstance(obj, scope["Tensor"]):
         return _from_tensor(obj, dtype, device, copy)
-    if not isinstance(obj, (np.ndarray, np.generic, bool, int, float, complex, list, tuple)):
+    if type(obj) is not ndarray and not isinstance(
+        obj, (np.generic, bool, int, float, complex, str, bytes, list, tuple)
+    ):
         own = _engine_of(obj)
         if own is not None:
             xp = own.namespace
             return _from_tensor(_outside(xp.as_array(obj), xp), dtype, device, copy)
         if hasattr(obj, "__dlpack__") and not hasattr(obj, "__array__"):
-            return _from_tensor(from_dlpack(obj), dtype, device, copy)
+            # Where arrays are never written to, nobody else may write to their memory.
+            fresh = copy is None and not home(device, "asarray")[0].backend.mutable
+            return _from_tensor(from_dlpack(obj, copy=True if fresh else None), dtype, device, copy)
     if isinstance(obj, (list, tuple)) and _holds_tensors(obj):
         return _from_nested(obj, dtype, device)
     wanted = None if dtype is None else as_dtype(dtype)
@@ -417,18 +422,40 @@ def _from_tensor(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tenso
 
 def _holds_tensors(obj: Any) -> bool:
     kinds = set(map(type, obj))
-    if any(issubclass(kind, scope["Tensor"]) for kind in kinds):
-        return True
+    if any(kind is not ndarray and hasattr(kind, "__dlpack__") for kind in kinds):
+        tensor_type = scope["Tensor"]
+        if any(isinstance(part, tensor_type) or _engine_of(part) is not None for part in obj):
+            return True
     if list in kinds or tuple in kinds:
         return any(_holds_tensors(part) for part in obj if isinstance(part, (list, tuple)))
     return False
 
 
+def _place(obj: Any) -> Device | None:
+    """The device of the first Tensor or engine's array in nested lists; None if there is none."""
+    for part in obj:
+        if isinstance(part, (list, tuple)):
+            found = _place(part)
+        elif isinstance(part, scope["Tensor"]):
+            found = part.device
+        elif type(part) is ndarray or not hasattr(part, "__dlpack__"):
+            found = None
+        else:
+            own = _engine_of(part)
+            found = None if own is None else own.device_of(part)
+        if found is not None:
+            return found
+    return None
+
+
 def _from_nested(obj: Any, dtype: Any, device: Any) -> Tensor:
     from .manipulation import stack
 
+    place = _place(obj) if device is None else device  # numbers go where the first Tensor lies
     parts = [
-        part if isinstance(part, scope["Tensor"]) else asarray(part, dtype=dtype, device=device)
+        part
+        if isinstance(part, scope["Tensor"])
+        else asarray(part, dtype=dtype, device=None if _place([part]) else place)
         for part in obj
     ]
     if len(shapes := {part.shape for part in parts}) > 1:
@@ -495,6 +522,11 @@ def tensor(
     [1.0, 1.0]
     """
     made = asarray(data, dtype=dtype, device=device, copy=True)
+    if made._node is not None:
+        raise GradientError(
+            "tensor: the data has a Tensor that requires a gradient, which a new leaf would lose; "
+            "ut.asarray(...) or ut.stack([...]) keeps it, x.detach() drops it"
+        )
     return made.detach().requires_grad_() if requires_grad else made.detach()
 
 
