@@ -158,6 +158,15 @@ def positions(x: Any, key: Any) -> Any:
 
 def overlaps_itself(a: Any) -> bool:
     """Whether several elements lie in one place, as `expand` and `as_strided` make them."""
+    reach = 1
+    for n, step in zip(reversed(a.shape), reversed(a.stride())):
+        if n == 1:
+            continue
+        if step < reach:
+            break
+        reach = step * n
+    else:
+        return False  # each step is longer than all that lies within it, as in most slices
     if (known := torch._debug_has_internal_overlap(a)) < 2:  # which gives 2 where it does not know
         return bool(known)
     return Backend.overlapping(tuple(a.shape), a.stride())
@@ -165,6 +174,9 @@ def overlaps_itself(a: Any) -> bool:
 
 def _meets(a: Any, b: Any) -> bool:
     """Whether two tensors may share memory, which torch does not see where it got that from NumPy twice."""
+    start, other = a.data_ptr(), b.data_ptr()
+    if a.is_contiguous() and b.is_contiguous():
+        return bool(other < start + a.nbytes and start < other + b.nbytes)
     x, y = a.untyped_storage(), b.untyped_storage()
     start, other = x.data_ptr(), y.data_ptr()
     return bool(start == other or (other < start + x.nbytes() and start < other + y.nbytes()))

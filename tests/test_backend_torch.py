@@ -12,6 +12,8 @@ import unitensor as ut
 
 torch = pytest.importorskip("torch", reason="PyTorch is an extra: pip install 'unitensor[torch]'")
 
+from unitensor_torch_indexing import overlaps_itself  # noqa: E402 -- where there is PyTorch
+
 UNSIGNED = ("uint16", "uint32", "uint64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", *UNSIGNED)
 inf, nan = float("inf"), float("nan")
@@ -485,6 +487,15 @@ def test_memory_with_several_elements_in_one_place_is_read_only(name: str) -> No
     assert torch.equal(raw, before)
     y = x.clone()
     y[...] = 5.0
+
+
+def test_overlap_is_what_counting_places_says() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(2000):
+        shape, strides = (tuple(map(int, rng.integers(0, 5, size=3))) for _ in range(2))
+        x = torch.zeros(100).as_strided(shape, strides)
+        places = [sum(i * s for i, s in zip(at, strides)) for at in np.ndindex(*shape)]
+        assert overlaps_itself(x) == (len(set(places)) < len(places)), (shape, strides)
 
 
 def test_strides_that_meet_nowhere_can_be_written() -> None:

@@ -515,6 +515,10 @@ def tensor(
 ) -> Tensor:
     """A Tensor with its own copy of some data, which may ask for a gradient.
 
+    Raises
+    ------
+    GradientError: the data has a Tensor that requires a gradient, which would be lost.
+
     >>> import unitensor as ut
     >>> x = ut.tensor([1.0, 2.0], requires_grad=True)
     >>> x.sum().backward()
