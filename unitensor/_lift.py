@@ -10,6 +10,7 @@ import numpy as np
 from ._backend import load_backend
 from ._dtypes import KINDS, as_dtype, promote_scalar
 from ._errors import describe
+from ._graph import GradientError
 from ._op import Op, scope
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def explain(op: Op, xp: RawNamespace, env: dict[str, Any], error: Exception) -> 
     kind: type[Exception] = next((k for k in _KEPT if isinstance(error, k)), ValueError)
     if isinstance(error, np.linalg.LinAlgError) or type(error).__name__.endswith("LinAlgError"):
         kind = np.linalg.LinAlgError
-    elif isinstance(error, (MemoryError, ImportError)):
+    elif isinstance(error, (MemoryError, ImportError, GradientError)):
         return error
     return kind(f"{op.path}({given}): {text}")
 

@@ -22,7 +22,15 @@ from ._snippets import snippet
 
 #: Ops whose keys are on the host by their nature: what they select by must be known to Python.
 HOST_KEYS = frozenset(
-    {"getitem", "put", "scatter_add", "scatter_take", "scatter_along_axis", "linalg.require_zero"}
+    {
+        "getitem",
+        "put",
+        "scatter_add",
+        "scatter_take",
+        "scatter_along_axis",
+        "linalg.lost_gaps",
+        "linalg.require_zero",
+    }
 )
 #: The module by which the front end itself computes on the host what an engine lacks.
 OWN_WAY = "unitensor._host"

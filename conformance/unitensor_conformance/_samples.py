@@ -217,6 +217,16 @@ SPECIAL: dict[str, list[Arguments]] = {
     "linalg.eigvals": [{"x": M(3, 3)}],
     "linalg.eigvalsh": [{"x": Array((2, 2, 2), then=positive)}],
     "linalg.inv": [{"x": M(3, 3)}, {"x": M(2, 2, 2)}],
+    "linalg.lost_gaps": [
+        {
+            "x": M(3, 3),
+            "gaps": M(3, 3),
+            "sizes": Array((1, 1), 1.0, 2.0),
+            "scale": Array((1, 1), 1.0, 2.0),
+            "free": True,
+            "what": "nothing",
+        }
+    ],
     "linalg.matrix_norm": [
         {"x": M(3, 2), "ord": ord} for ord in ("fro", "nuc", 1, -1, 2, -2, ut.inf, -ut.inf)
     ]

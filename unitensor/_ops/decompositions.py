@@ -56,25 +56,102 @@ def _divide_right(xp: Any, y: Any, x: Any) -> Any:
     return xp.matrix_transpose(xp.linalg.solve(xp.matrix_transpose(x), xp.matrix_transpose(y)))
 
 
-def inverse_gaps(xp: Any, values: Any) -> Any:
-    """1 / (values[j] - values[i]), on the diagonal 0."""
-    gaps = xp.subtract(row(xp, values), column(xp, values))
-    eye = diagonal_matrix(xp, xp.ones_like(values))
-    return xp.subtract(xp.divide(1, xp.add(gaps, eye)), eye)
+def gaps_of(xp: Any, values: Any) -> Any:
+    """values[j] - values[i]."""
+    return xp.subtract(row(xp, values), column(xp, values))
 
 
-def part_over(xp: Any, x: Any, y: Any) -> Any:
-    """x / y, and 0 where x is 0: what nothing depends on stays out, also where y is 0."""
-    nothing = xp.equal(x, 0)
-    return xp.where(nothing, xp.zeros_like(x), xp.divide(x, xp.where(nothing, xp.ones_like(x), y)))
+def sizes_of_columns(xp: Any, *arrays: Any) -> Any:
+    """The sum of the absolute values in each column, of all arrays, as a row."""
+    total, *others = (xp.sum(xp.abs(x), axis=-2, keepdims=True) for x in arrays)
+    for size in others:
+        total = xp.add(total, size)
+    return total
 
 
-def over_gaps(xp: Any, x: Any, values: Any) -> Any:
-    """x[i, j] / (values[j] - values[i]), and 0 on the diagonal and where x is 0."""
-    gaps = xp.subtract(row(xp, values), column(xp, values))
-    eye = diagonal_matrix(xp, xp.ones_like(values))
-    gaps = xp.add(gaps, eye)
-    return part_over(xp, xp.multiply(x, xp.subtract(xp.ones_like(eye), eye)), gaps)
+def sizes_of(xp: Any, *arrays: Any) -> Any:
+    """For each pair of columns the larger size."""
+    sizes = sizes_of_columns(xp, *arrays)
+    return xp.maximum(sizes, xp.matrix_transpose(sizes))
+
+
+def scale_of(xp: Any, values: Any) -> Any:
+    """The largest absolute value of each vector, as a matrix of one element."""
+    size = xp.abs(values)
+    return column(xp, xp.max(size, axis=-1, keepdims=True) if values.shape[-1] else size)
+
+
+def off_diagonal(xp: Any, x: Any, gaps: Any, scale: Any) -> tuple[Any, Any]:
+    """x with a diagonal of 0, and gaps with one that may be divided by."""
+    eye = diagonal_matrix(xp, xp.ones_like(xp.linalg.diagonal(gaps)))
+    others = xp.subtract(1, eye)
+    return xp.multiply(x, others), xp.add(xp.multiply(gaps, others), xp.multiply(eye, scale))
+
+
+def over_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, free: bool, what: str) -> Any:
+    """x / gaps: numerators, and the differences of values with which they vanish if the result is smooth.
+
+    Both are rounded: x by the `sizes` of the cotangents that it was summed from, gaps by `scale`, the
+    largest value. Where nothing is left of them, the quotient is 0 if x is noise and the result `free`
+    of the values, because x has then no slope in one. Else first derivatives do not tell it.
+    """
+    lost = xp.linalg.lost_gaps(x, gaps, sizes, scale, free, what)
+    safe = xp.where(lost, xp.ones_like(gaps), gaps)
+    return xp.where(lost, xp.zeros_like(x), xp.divide(x, safe))
+
+
+class LimitError(GradientError):
+    """A gradient that is a limit, which first derivatives do not tell."""
+
+
+NOT_APART = "some values are equal, or too close to tell apart"
+#: What stands before that where tangents of the vectors are asked for.
+FORWARD = "a tangent in forward mode (reverse mode can do more)"
+
+
+def _lost_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, /, free: bool, what: str) -> Any:
+    """Arrays without values (inside a trace) pass, but for gaps of 0."""
+    try:
+        host = tuple(np.asarray(xp.backend.to_numpy(a)) for a in (x, gaps, sizes, scale))
+    except Exception:  # each engine has its own error for an array that has no values yet
+        return xp.equal(xp.add(xp.zeros_like(x), gaps), 0)
+    return xp.backend.from_numpy(_find_lost(host, free, what), xp.backend.raw_device_of(x))
+
+
+def _find_lost(host: tuple[Any, ...], free: bool, what: str) -> Any:
+    x, gaps, sizes, scale = host
+    eps = np.finfo(x.dtype).eps
+    x, gaps = np.broadcast_arrays(np.abs(x), np.abs(gaps))
+    if not x.size:
+        return np.zeros(x.shape, dtype=bool)
+    whole = np.max(sizes, axis=(-2, -1), keepdims=True)
+    with np.errstate(all="ignore"):
+        share = gaps / scale  # NaN where all values are 0
+        close = ~(share > 4 * eps ** (2 / 3))
+        noisy = close & ~(share * whole > 4 * eps ** (2 / 3) * sizes)
+        steep = close & (x * (scale / whole) > 8 * gaps)
+    lost = noisy | steep
+    noise = x <= 8 * max(x.shape[-2:]) * eps * sizes
+    if np.any(steep & ~noise):
+        raise GradientError(f"{what}: {NOT_APART}, and the result depends on the vectors of single ones among them")
+    if np.any(lost & ~(noise & free)):
+        raise LimitError(
+            f"{what}: {NOT_APART}, and the result depends on values and vectors: first derivatives do not tell "
+            "whether it is smooth there. What depends on the values alone, or on the vectors alone, has a gradient"
+        )
+    return lost
+
+
+@op(
+    module="linalg",
+    inputs=("x", "gaps", "sizes", "scale"),
+    promote=(),
+    public=False,
+    result="bool",
+    fallback=_lost_gaps,
+)
+def lost_gaps(x: Tensor, gaps: Tensor, sizes: Tensor, scale: Tensor, /, free: bool, what: str) -> Tensor:
+    """Which quotients x / gaps are noise, where they count as 0; GradientError where that is not known."""
 
 
 def _columns(xp: Any, x: Any, start: int, stop: int) -> Any:
@@ -321,6 +398,19 @@ def svdvals(x: Tensor, /) -> Tensor:
     """
 
 
+def _svd_turn(xp: Any, both: Any, apart: Any, s: Any, sizes: Any, free: bool, what: str) -> tuple[Any, Any]:
+    """both / (2 (s[j] - s[i])) and apart / (2 (s[j] + s[i])): no square of a singular value."""
+    scale = scale_of(xp, s)
+    both, gaps = off_diagonal(xp, xp.divide(both, 2), gaps_of(xp, s), scale)
+    apart, sums = xp.divide(apart, 2), xp.add(row(xp, s), column(xp, s))
+    if not is_complex(xp, apart):
+        apart, sums = off_diagonal(xp, apart, sums, scale)
+    return (
+        over_gaps(xp, both, gaps, sizes, scale, free, what),
+        over_gaps(xp, apart, sums, sizes, scale, free, what),
+    )
+
+
 def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     u, s, vh = out
     if g[0] is None and g[2] is None:
@@ -335,18 +425,19 @@ def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     v, gv = _reduced(xp, v, gv, k, "Vh")
     left, right = xp.matmul(adjoint(xp, u), gu), xp.matmul(adjoint(xp, v), gv)
     require_same_phase(xp, xp.add(left, right), gu, gv, "linalg.svd")
+    free, scale = g[1] is None, scale_of(xp, s)
     skew_left, skew_right = _skew(xp, left), _skew(xp, right)
-    turn = xp.add(xp.multiply(skew_left, row(xp, s)), xp.multiply(column(xp, s), skew_right))
-    inner = xp.add(over_gaps(xp, turn, xp.square(s)), diagonal_matrix(xp, gs))
-    if is_complex(xp, x):
-        twist = xp.linalg.diagonal(xp.subtract(skew_left, skew_right))
-        inner = xp.add(inner, diagonal_matrix(xp, part_over(xp, twist, xp.multiply(s, 4))))
+    both, apart = xp.add(skew_left, skew_right), xp.subtract(skew_left, skew_right)
+    turn = _svd_turn(xp, both, apart, s, sizes_of(xp, gu, gv), free, "linalg.svd")
+    inner = xp.add(xp.add(*turn), diagonal_matrix(xp, gs))
     total = product(xp, u, inner, adjoint(xp, v))
     if m > k:
-        off = part_over(xp, xp.subtract(gu, xp.matmul(u, left)), row(xp, s))
+        off = xp.subtract(gu, xp.matmul(u, left))
+        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gu), scale, free, "linalg.svd")
         total = xp.add(total, xp.matmul(off, adjoint(xp, v)))
     if n > k:
-        off = part_over(xp, xp.subtract(gv, xp.matmul(v, right)), row(xp, s))
+        off = xp.subtract(gv, xp.matmul(v, right))
+        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gv), scale, free, "linalg.svd")
         total = xp.add(total, xp.matmul(u, adjoint(xp, off)))
     return conj(xp, total)
 
@@ -370,27 +461,24 @@ def _svd_jvp(xp: Any, g: Any, x: Any, out: Any) -> Any:
     u1, v1 = _columns(xp, u, 0, k), _columns(xp, v, 0, k)
     inner = product(xp, adjoint(xp, u1), g, v1)
     innerh = adjoint(xp, inner)
-    gaps = inverse_gaps(xp, xp.square(s))
-    turn_u = xp.add(xp.multiply(inner, row(xp, s)), xp.multiply(column(xp, s), innerh))
-    turn_v = xp.add(xp.multiply(column(xp, s), inner), xp.multiply(innerh, row(xp, s)))
-    turn_u, turn_v = xp.multiply(gaps, turn_u), xp.multiply(gaps, turn_v)
+    sizes = xp.sum(xp.abs(g), axis=(-2, -1), keepdims=True)
+    both, apart = xp.add(inner, innerh), xp.subtract(inner, innerh)
+    turn = _svd_turn(xp, both, apart, s, sizes, True, f"linalg.svd: {FORWARD}")
     ds = xp.linalg.diagonal(inner)
-    if is_complex(xp, x):
-        twist = xp.divide(xp.subtract(ds, xp.conj(ds)), xp.multiply(s, 4))
-        twist = diagonal_matrix(xp, twist)
-        turn_u, turn_v = xp.add(turn_u, twist), xp.subtract(turn_v, twist)
-        ds = xp.real(ds)
-    du = _moved(xp, u, u1, xp.matmul(g, v1), xp.matmul(u1, inner), turn_u, s)
-    dv = _moved(xp, v, v1, xp.matmul(adjoint(xp, g), u1), xp.matmul(v1, innerh), turn_v, s)
+    ds = xp.real(ds) if is_complex(xp, x) else ds
+    du = _moved(xp, u, u1, xp.matmul(g, v1), xp.matmul(u1, inner), xp.add(*turn), s, sizes)
+    dv = _moved(xp, v, v1, xp.matmul(adjoint(xp, g), u1), xp.matmul(v1, innerh), xp.subtract(*turn), s, sizes)
     return du, ds, adjoint(xp, dv)
 
 
-def _moved(xp: Any, vectors: Any, first: Any, moved: Any, inside: Any, turn: Any, s: Any) -> Any:
+def _moved(xp: Any, vectors: Any, first: Any, moved: Any, inside: Any, turn: Any, s: Any, sizes: Any) -> Any:
     """The tangent of singular vectors: a turn among themselves, and out of their span."""
     k, n = first.shape[-1], vectors.shape[-1]
     tangent = xp.matmul(first, turn)
     if first.shape[-2] > k:
-        tangent = xp.add(tangent, xp.divide(xp.subtract(moved, inside), row(xp, s)))
+        off, scale = xp.subtract(moved, inside), scale_of(xp, s)
+        off = over_gaps(xp, off, row(xp, s), sizes, scale, True, f"linalg.svd: {FORWARD}")
+        tangent = xp.add(tangent, off)
     if n > k:
         last = _columns(xp, vectors, k, n)
         back = xp.matmul(adjoint(xp, tangent), last)
@@ -405,8 +493,8 @@ def _moved(xp: Any, vectors: Any, first: Any, moved: Any, inside: Any, turn: Any
     dtypes="floating",
     result="float64",
     outputs=SVDResult,
-    notes="equal singular values: infinite or NaN in U and Vh; a result that depends on the "
-    "signs, phases or null-space bases: GradientError",
+    notes="equal singular values: right where a smooth result depends on U and Vh alone, or on S alone, "
+    "else GradientError; so is a result that depends on signs, phases or null-space bases",
 )
 def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
     """Singular vectors and values of each matrix: U @ diag(S) @ Vh = x.

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._op import op
-from .decompositions import filled, hermitian, inverse_gaps, require_same_phase
+from .decompositions import (
+    FORWARD,
+    filled,
+    gaps_of,
+    hermitian,
+    off_diagonal,
+    over_gaps,
+    require_same_phase,
+    scale_of,
+    sizes_of,
+)
 from .elementwise import is_complex
 from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
 
@@ -34,6 +44,13 @@ class EighResult(NamedTuple):
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------
 
 
+def _turned(xp: Any, turn: Any, values: Any, sizes: Any, free: bool, what: str) -> Any:
+    """turn[i, j] / (values[j] - values[i])."""
+    scale = scale_of(xp, values)
+    turn, gaps = off_diagonal(xp, turn, gaps_of(xp, values), scale)
+    return over_gaps(xp, turn, gaps, sizes, scale, free, what)
+
+
 def _eigh_rule(xp: Any, g: Any, out: Any) -> Any:
     values, vectors = out
     gl, gv = filled(xp, g, out)
@@ -41,7 +58,8 @@ def _eigh_rule(xp: Any, g: Any, out: Any) -> Any:
     if g[1] is not None:
         turn = xp.matmul(adjoint(xp, vectors), gv)
         require_same_phase(xp, turn, gv, gv, "linalg.eigh")
-        inner = xp.add(inner, xp.multiply(turn, inverse_gaps(xp, values)))
+        turn = xp.divide(xp.subtract(turn, adjoint(xp, turn)), 2)
+        inner = xp.add(inner, _turned(xp, turn, values, sizes_of(xp, gv), g[0] is None, "linalg.eigh"))
     return conj(xp, hermitian(xp, product(xp, vectors, inner, adjoint(xp, vectors))))
 
 
@@ -51,7 +69,9 @@ def _eigh_jvp(xp: Any, g: Any, out: Any) -> Any:
     moved = xp.linalg.diagonal(inner)
     if is_complex(xp, inner):
         moved = xp.real(moved)
-    return moved, xp.matmul(vectors, xp.multiply(inverse_gaps(xp, values), inner))
+    sizes = xp.sum(xp.abs(g), axis=(-2, -1), keepdims=True)
+    turn = _turned(xp, inner, values, sizes, True, f"linalg.eigh: {FORWARD}")
+    return moved, xp.matmul(vectors, turn)
 
 
 @op(
@@ -61,8 +81,8 @@ def _eigh_jvp(xp: Any, g: Any, out: Any) -> Any:
     dtypes="floating",
     result="float64",
     outputs=EighResult,
-    notes="equal eigenvalues: infinite or NaN in the eigenvectors; a result that depends on "
-    "their phases: GradientError",
+    notes="equal eigenvalues: right where a smooth result depends on the vectors alone, or on the values "
+    "alone, else GradientError; so is a result that depends on phases",
 )
 def eigh(x: Tensor, /) -> EighResult:
     """Eigenvalues and eigenvectors of each Hermitian (real symmetric) matrix.
@@ -118,8 +138,9 @@ def _eig_rule(xp: Any, g: Any, x_dtype: Any, out: Any) -> Any:
         turn = xp.matmul(vh, gv)
         require_same_phase(xp, turn, gv, gv, "linalg.eig")
         length = xp.multiply(xp.matmul(vh, vectors), row(xp, xp.real(xp.linalg.diagonal(turn))))
-        turn = xp.multiply(xp.subtract(turn, length), xp.conj(inverse_gaps(xp, values)))
-        inner = xp.add(inner, turn)
+        turn = xp.conj(xp.subtract(turn, length))
+        turn = _turned(xp, turn, values, sizes_of(xp, gv), g[0] is None, "linalg.eig")
+        inner = xp.add(inner, xp.conj(turn))
     total = xp.conj(xp.linalg.solve(vh, xp.matmul(inner, vh)))
     return total if xp.isdtype(x_dtype, "complex floating") else xp.real(total)
 
@@ -127,7 +148,8 @@ def _eig_rule(xp: Any, g: Any, x_dtype: Any, out: Any) -> Any:
 def _eig_jvp(xp: Any, g: Any, out: Any) -> Any:
     values, vectors = out
     inner = xp.linalg.solve(vectors, xp.matmul(g, vectors))
-    moved = xp.matmul(vectors, xp.multiply(inner, inverse_gaps(xp, values)))
+    sizes = xp.sum(xp.abs(g), axis=(-2, -1), keepdims=True)
+    moved = xp.matmul(vectors, _turned(xp, inner, values, sizes, True, f"linalg.eig: {FORWARD}"))
     length = xp.real(xp.sum(xp.multiply(xp.conj(vectors), moved), axis=-2))
     return xp.linalg.diagonal(inner), xp.subtract(moved, xp.multiply(vectors, row(xp, length)))
 
@@ -139,8 +161,8 @@ def _eig_jvp(xp: Any, g: Any, out: Any) -> Any:
     dtypes="floating",
     result="float64",
     outputs=EigResult,
-    notes="equal eigenvalues: infinite or NaN; a result that depends on the phases of the "
-    "eigenvectors: GradientError",
+    notes="equal eigenvalues: right where a smooth result depends on the vectors alone, or on the values "
+    "alone, else GradientError; so is a result that depends on phases",
 )
 def eig(x: Tensor, /) -> EigResult:
     """Eigenvalues and eigenvectors of each square matrix; always complex.
