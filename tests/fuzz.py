@@ -396,7 +396,9 @@ def differences(run: Run) -> None:
 
 def peer(run: Run) -> None:
     """PyTorch's own gradient of the same program is the reference's, where PyTorch can run it."""
-    elements = r"\w\[-?\d+\]|\[0\], |[y\]]\]?\)?\] [-+*]?= |at\("  # views there; and one place named twice
+    elements = (
+        r"\w\[-?\d+\]|\[0\], |[y\]]\]?\)?\] [-+*]?= |\[k\d+\] = |at\("  # views there; one place named twice
+    )
     if run.engine != "torch" or "OTHER" in run.text or re.search(elements, run.text):
         return
     import torch

@@ -106,10 +106,7 @@ class Array:
             return fresh(self.parts().each(f))
         place = self.place if part else np.asarray(f(self.place))
         out = Array(value, self.root, place, self.memory, part or self.part)
-        if not state.recording:
-            out.frozen = self.root.writes if self.frozen is None else self.frozen
-        else:
-            out.frozen = self.frozen
+        out.frozen = self.frozen if state.recording else self.root.writes
         return out
 
     def write(self, key: Any, new: Parts) -> None:
