@@ -128,8 +128,8 @@ def test_known(name: str, engine: str) -> None:
     assert "in forward mode" in message
 
 
-#: Where it is known to be undefined, or not known: the function, the matrix, its gradient if it has one.
-UNKNOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
+#: Where first derivatives do not tell: the function, the matrix, and its gradient if it has one.
+LIMITS: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
     "again at the identity": (again, EYE, WEIGHTS[:3, :3]),
     "again at two equal": (again, matrix(2, 1, 1), WEIGHTS[:3, :3]),
     "again at two nearly equal": (again, matrix(2, 1 + 1e-12, 1), WEIGHTS[:3, :3]),
@@ -145,26 +145,86 @@ UNKNOWN: dict[str, tuple[Callable[[Any], Any], Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", UNKNOWN)
-def test_right_or_an_error(name: str, engine: str) -> None:
-    f, x, expected = UNKNOWN[name]
-
-    def recorded(x: Any) -> Any:
+def by_backward(f: Callable[[Any], Any], **options: bool) -> Callable[[Any], Any]:
+    def gradient(x: Any) -> Any:
         leaf = ut.tensor(x, requires_grad=True)
-        loss(f)(leaf).backward(create_graph=True)
+        f(leaf).backward(**options)
         return leaf.grad.detach()
 
-    for gradient in (ut.grad(loss(f)), recorded):
-        try:
-            found = gradient(ut.asarray(x)).numpy()
-        except ut.GradientError as error:
-            message = str(error)
+    return gradient
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_limits(name: str, engine: str) -> None:
+    f, x, expected = LIMITS[name]
+    for gradient in (
+        ut.grad(loss(f)),
+        by_backward(loss(f), retain_graph=True),
+        by_backward(loss(f), create_graph=True),
+    ):
+        if expected is None:
+            with pytest.raises(ut.GradientError, match="equal, or too close"):
+                gradient(ut.asarray(x))
         else:
-            message = "equal, or too close" if expected is not None else "no gradient"
-            np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
-        assert "equal, or too close" in message
+            np.testing.assert_allclose(gradient(ut.asarray(x)).numpy(), expected, rtol=1e-6, atol=1e-6)
+    # A graph that is freed on the way is not there for second derivatives, nor are they forward.
+    with pytest.raises(ut.GradientError, match="equal, or too close"):
+        by_backward(loss(f))(ut.asarray(x))
     with pytest.raises(ut.GradientError, match="in forward mode"):
         ut.jvp(loss(f), (ut.asarray(x),), (ut.asarray(WEIGHTS[: x.shape[0], : x.shape[1]]),))
+
+
+def test_limits_of_complex_matrices_and_of_stacks() -> None:
+    weights = WEIGHTS[:3, :3] + 1j * WEIGHTS[1:, 1:]
+    unitary = np.linalg.qr(weights)[0]
+    scales = ut.asarray([1.0, 2.0, 3.0])
+    inner = lambda y: ut.real(ut.sum(ut.conj(ut.asarray(weights)) * y))  # noqa: E731 -- of the lines below
+    for full in (True, False):
+
+        def same(x: Any, full: bool = full) -> Any:
+            u, s, vh = ut.linalg.svd(x, full_matrices=full)
+            k = s.shape[-1]
+            return u[..., :k] * s[..., None, :] @ vh[..., :k, :]
+
+        for x in (
+            unitary,
+            np.zeros((3, 3), complex),
+            unitary * [2, 0, 0],
+            unitary * [1, 1, 0],
+            unitary * [3, 2, 0],
+        ):
+            found = ut.grad(lambda x: inner(same(x)))(ut.asarray(x)).numpy()
+            np.testing.assert_allclose(found, weights, rtol=1e-6, atol=1e-6)
+        for x in (EMPTY_COLUMN, EMPTY_COLUMN.T, np.zeros((4, 2)), np.ones((2, 4))):
+            found = ut.grad(loss(same))(ut.asarray(x)).numpy()
+            np.testing.assert_allclose(found, WEIGHTS[: x.shape[0], : x.shape[1]], rtol=1e-6, atol=1e-6)
+        # Stacks whose matrices are degenerate in different ways, and mix in the result.
+        stack = np.stack([EYE, DIAGONAL, matrix(3, 2, 1)])
+        found = ut.grad(lambda x: loss(lambda x: ut.sum(same(x) * scales[:, None, None], axis=0))(x))(
+            ut.asarray(stack)
+        ).numpy()
+        np.testing.assert_allclose(
+            found, scales.numpy()[:, None, None] * WEIGHTS[:3, :3], rtol=1e-6, atol=1e-6
+        )
+        product = ut.grad(lambda x: loss(lambda x: same(x)[0] @ same(x)[1])(x))(ut.asarray(stack)).numpy()
+        np.testing.assert_allclose(product[0], WEIGHTS[:3, :3] @ stack[1].T, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(product[1], stack[0].T @ WEIGHTS[:3, :3], rtol=1e-6, atol=1e-6)
+    hermitian = (weights + np.conj(weights.T)) / 2
+
+    def exp(x: Any) -> Any:
+        values, vectors = ut.linalg.eigh(x)
+        return vectors * ut.exp(values) @ ut.conj(vectors.mT)
+
+    for values, expected in (([1, 1, 1], np.e * hermitian), ([0, 0, 0], hermitian)):
+        x = np.conj(unitary.T) * values @ unitary
+        found = ut.grad(lambda x: inner(exp(x)))(ut.asarray((x + np.conj(x.T)) / 2)).numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_limit_has_no_second_derivative() -> None:
+    for second in (ut.hessian(loss(again)), ut.jacobian(ut.grad(loss(again)), mode="reverse")):
+        with pytest.raises(ut.GradientError, match="equal"):
+            second(ut.eye(2))
 
 
 @pytest.mark.parametrize("size", [1e-170, 1e-300, 1e170, 1e300])

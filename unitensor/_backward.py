@@ -10,7 +10,9 @@ from . import _graph
 from ._dtypes import complex_dtype
 from ._errors import describe
 from ._graph import CROSSES, LEAF, SHOWS, Dual, GradientError, name_of, new_seq, require_live
+from ._modes import enable_grad
 from ._op import scope
+from ._ops.limits import LimitError
 from ._pass import apply_recorded, propagate
 
 if TYPE_CHECKING:
@@ -72,7 +74,18 @@ def carry(
         )
     else:
         data = [(y._node, g._data) for y, g in zip(ys, gs)]
-        reached = propagate(data, xp, keep=keep, limit=limit, shown=shown)
+        try:
+            reached = propagate(data, xp, keep=keep, limit=limit, shown=shown)
+        except LimitError:
+            if not keep:
+                raise
+            # Second derivatives tell: those of a pass that records itself. Hooks see both passes.
+            shown.clear()
+            roots = [(y._node, g.detach()) for y, g in zip(ys, gs)]
+            with enable_grad():
+                reached = propagate(
+                    roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded, shown=shown
+                )
     given = {id(g._data) for g in gs}
     found: dict[int, tuple[list[Any], Tensor]] = {}
     for s, (node, g) in reached.items():

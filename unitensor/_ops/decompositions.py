@@ -16,6 +16,7 @@ import numpy as np
 from .._graph import GradientError
 from .._op import op
 from .elementwise import is_complex
+from .limits import LimitError, svd_limits
 from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
 
 if TYPE_CHECKING:
@@ -88,20 +89,21 @@ def off_diagonal(xp: Any, x: Any, gaps: Any, scale: Any) -> tuple[Any, Any]:
     return xp.multiply(x, others), xp.add(xp.multiply(gaps, others), xp.multiply(eye, scale))
 
 
-def over_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, free: bool, what: str) -> Any:
+def over_gaps(
+    xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, free: bool, what: str, limit: Any = None
+) -> Any:
     """x / gaps: numerators, and the differences of values with which they vanish if the result is smooth.
 
     Both are rounded: x by the `sizes` of the cotangents that it was summed from, gaps by `scale`, the
     largest value. Where nothing is left of them, the quotient is 0 if x is noise and the result `free`
-    of the values, because x has then no slope in one. Else first derivatives do not tell it.
+    of the values, because x has then no slope in one. Else first derivatives do not tell it, and
+    in a pass that records itself `limit(x, lost)` does.
     """
-    lost = xp.linalg.lost_gaps(x, gaps, sizes, scale, free, what)
+    known = limit is not None and not free
+    lost = xp.linalg.lost_gaps(x, gaps, sizes, scale, None if known else free, what)
     safe = xp.where(lost, xp.ones_like(gaps), gaps)
-    return xp.where(lost, xp.zeros_like(x), xp.divide(x, safe))
-
-
-class LimitError(GradientError):
-    """A gradient that is a limit, which first derivatives do not tell."""
+    found = limit(x, lost) if known and bool(xp.any(lost)) else xp.zeros_like(x)
+    return xp.where(lost, found, xp.divide(x, safe))
 
 
 NOT_APART = "some values are equal, or too close to tell apart"
@@ -109,7 +111,7 @@ NOT_APART = "some values are equal, or too close to tell apart"
 FORWARD = "a tangent in forward mode (reverse mode can do more)"
 
 
-def _lost_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, /, free: bool, what: str) -> Any:
+def _lost_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, /, free: bool | None, what: str) -> Any:
     """Arrays without values (inside a trace) pass, but for gaps of 0."""
     try:
         host = tuple(np.asarray(xp.backend.to_numpy(a)) for a in (x, gaps, sizes, scale))
@@ -118,7 +120,7 @@ def _lost_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, /, free: bool
     return xp.backend.from_numpy(_find_lost(host, free, what), xp.backend.raw_device_of(x))
 
 
-def _find_lost(host: tuple[Any, ...], free: bool, what: str) -> Any:
+def _find_lost(host: tuple[Any, ...], free: bool | None, what: str) -> Any:
     x, gaps, sizes, scale = host
     eps = np.finfo(x.dtype).eps
     x, gaps = np.broadcast_arrays(np.abs(x), np.abs(gaps))
@@ -132,12 +134,14 @@ def _find_lost(host: tuple[Any, ...], free: bool, what: str) -> Any:
         steep = close & (x * (scale / whole) > 8 * gaps)
     lost = noisy | steep
     noise = x <= 8 * max(x.shape[-2:]) * eps * sizes
-    if np.any(steep & ~noise):
-        raise GradientError(f"{what}: {NOT_APART}, and the result depends on the vectors of single ones among them")
-    if np.any(lost & ~(noise & free)):
+    if np.any((lost if free else steep) & ~noise):
+        raise GradientError(
+            f"{what}: {NOT_APART}, and the result depends on the vectors of single ones among them"
+        )
+    if free is False and np.any(lost):
         raise LimitError(
-            f"{what}: {NOT_APART}, and the result depends on values and vectors: first derivatives do not tell "
-            "whether it is smooth there. What depends on the values alone, or on the vectors alone, has a gradient"
+            f"{what}: {NOT_APART}, and the result depends on values and vectors: that takes second derivatives, "
+            "which ut.grad and backward(retain_graph=True) or backward(create_graph=True) find"
         )
     return lost
 
@@ -150,7 +154,9 @@ def _find_lost(host: tuple[Any, ...], free: bool, what: str) -> Any:
     result="bool",
     fallback=_lost_gaps,
 )
-def lost_gaps(x: Tensor, gaps: Tensor, sizes: Tensor, scale: Tensor, /, free: bool, what: str) -> Tensor:
+def lost_gaps(
+    x: Tensor, gaps: Tensor, sizes: Tensor, scale: Tensor, /, free: bool | None, what: str
+) -> Tensor:
     """Which quotients x / gaps are noise, where they count as 0; GradientError where that is not known."""
 
 
@@ -398,7 +404,9 @@ def svdvals(x: Tensor, /) -> Tensor:
     """
 
 
-def _svd_turn(xp: Any, both: Any, apart: Any, s: Any, sizes: Any, free: bool, what: str) -> tuple[Any, Any]:
+def _svd_turn(
+    xp: Any, both: Any, apart: Any, s: Any, sizes: Any, free: bool, what: str, *limits: Any
+) -> tuple[Any, Any]:
     """both / (2 (s[j] - s[i])) and apart / (2 (s[j] + s[i])): no square of a singular value."""
     scale = scale_of(xp, s)
     both, gaps = off_diagonal(xp, xp.divide(both, 2), gaps_of(xp, s), scale)
@@ -406,8 +414,8 @@ def _svd_turn(xp: Any, both: Any, apart: Any, s: Any, sizes: Any, free: bool, wh
     if not is_complex(xp, apart):
         apart, sums = off_diagonal(xp, apart, sums, scale)
     return (
-        over_gaps(xp, both, gaps, sizes, scale, free, what),
-        over_gaps(xp, apart, sums, sizes, scale, free, what),
+        over_gaps(xp, both, gaps, sizes, scale, free, what, *limits[:1]),
+        over_gaps(xp, apart, sums, sizes, scale, free, what, *limits[1:]),
     )
 
 
@@ -428,16 +436,17 @@ def _svd_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
     free, scale = g[1] is None, scale_of(xp, s)
     skew_left, skew_right = _skew(xp, left), _skew(xp, right)
     both, apart = xp.add(skew_left, skew_right), xp.subtract(skew_left, skew_right)
-    turn = _svd_turn(xp, both, apart, s, sizes_of(xp, gu, gv), free, "linalg.svd")
+    *limits, off_left, off_right = svd_limits(g[1], out)
+    turn = _svd_turn(xp, both, apart, s, sizes_of(xp, gu, gv), free, "linalg.svd", *limits)
     inner = xp.add(xp.add(*turn), diagonal_matrix(xp, gs))
     total = product(xp, u, inner, adjoint(xp, v))
     if m > k:
         off = xp.subtract(gu, xp.matmul(u, left))
-        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gu), scale, free, "linalg.svd")
+        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gu), scale, free, "linalg.svd", off_left)
         total = xp.add(total, xp.matmul(off, adjoint(xp, v)))
     if n > k:
         off = xp.subtract(gv, xp.matmul(v, right))
-        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gv), scale, free, "linalg.svd")
+        off = over_gaps(xp, off, row(xp, s), sizes_of_columns(xp, gv), scale, free, "linalg.svd", off_right)
         total = xp.add(total, xp.matmul(u, adjoint(xp, off)))
     return conj(xp, total)
 
@@ -493,8 +502,8 @@ def _moved(xp: Any, vectors: Any, first: Any, moved: Any, inside: Any, turn: Any
     dtypes="floating",
     result="float64",
     outputs=SVDResult,
-    notes="equal singular values: right where a smooth result depends on U and Vh alone, or on S alone, "
-    "else GradientError; so is a result that depends on signs, phases or null-space bases",
+    notes="equal singular values: right where the result is smooth, else GradientError, as in forward mode; so "
+    "is a result that depends on signs, phases or null-space bases",
 )
 def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
     """Singular vectors and values of each matrix: U @ diag(S) @ Vh = x.

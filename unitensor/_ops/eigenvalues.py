@@ -21,6 +21,7 @@ from .decompositions import (
     sizes_of,
 )
 from .elementwise import is_complex
+from .limits import eigh_limit
 from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ class EighResult(NamedTuple):
 # Eigenvalues of Hermitian matrices -----------------------------------------------------------------
 
 
-def _turned(xp: Any, turn: Any, values: Any, sizes: Any, free: bool, what: str) -> Any:
+def _turned(xp: Any, turn: Any, values: Any, sizes: Any, free: bool, what: str, limit: Any = None) -> Any:
     """turn[i, j] / (values[j] - values[i])."""
     scale = scale_of(xp, values)
     turn, gaps = off_diagonal(xp, turn, gaps_of(xp, values), scale)
-    return over_gaps(xp, turn, gaps, sizes, scale, free, what)
+    return over_gaps(xp, turn, gaps, sizes, scale, free, what, limit)
 
 
 def _eigh_rule(xp: Any, g: Any, out: Any) -> Any:
@@ -59,7 +60,9 @@ def _eigh_rule(xp: Any, g: Any, out: Any) -> Any:
         turn = xp.matmul(adjoint(xp, vectors), gv)
         require_same_phase(xp, turn, gv, gv, "linalg.eigh")
         turn = xp.divide(xp.subtract(turn, adjoint(xp, turn)), 2)
-        inner = xp.add(inner, _turned(xp, turn, values, sizes_of(xp, gv), g[0] is None, "linalg.eigh"))
+        limit = eigh_limit(g[0], out)
+        turn = _turned(xp, turn, values, sizes_of(xp, gv), g[0] is None, "linalg.eigh", limit)
+        inner = xp.add(inner, turn)
     return conj(xp, hermitian(xp, product(xp, vectors, inner, adjoint(xp, vectors))))
 
 
@@ -81,8 +84,8 @@ def _eigh_jvp(xp: Any, g: Any, out: Any) -> Any:
     dtypes="floating",
     result="float64",
     outputs=EighResult,
-    notes="equal eigenvalues: right where a smooth result depends on the vectors alone, or on the values "
-    "alone, else GradientError; so is a result that depends on phases",
+    notes="equal eigenvalues: right where the result is smooth, else GradientError, as in forward mode; so is a "
+    "result that depends on phases",
 )
 def eigh(x: Tensor, /) -> EighResult:
     """Eigenvalues and eigenvectors of each Hermitian (real symmetric) matrix.
