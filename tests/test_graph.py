@@ -669,3 +669,276 @@ def test_detect_anomaly_costs_nothing_outside() -> None:
         return ut.sin(x)
 
     assert type(decorated()._node[3]) is Watched
+
+
+# What the user's code sees and hands out ----------------------------------------------------------------
+
+
+def hooked(x: Any, function: Any) -> Any:
+    y = x * 1.0
+    y.register_hook(function)
+    return y
+
+
+def by_rule(x: Any, function: Any) -> Any:
+    def backward(g: Any, out: Any, x: Any) -> Any:
+        made = function(g)
+        return g if made is None else made
+
+    return ut.custom_gradient(lambda x: x * 1.0, backward)(x)
+
+
+@pytest.mark.parametrize("show", [hooked, by_rule])
+@pytest.mark.parametrize("inside", [lambda f, x: f(x), lambda f, x: ut.checkpoint(f, x)])
+def test_users_code_sees_a_gradient_once_and_without_what_was_not_selected(
+    engine: str, show: Any, inside: Any
+) -> None:
+    seen: list[Any] = []
+    x = ut.tensor([0.0, 4.0], requires_grad=True)
+
+    def f(x: Any) -> Any:
+        y = show(x, lambda g: seen.append(g.tolist()))
+        late = show(ut.sqrt(y) * 2, lambda g: seen.append(g.tolist()))
+        return ut.where(y > 0, late, 0.0)
+
+    ut.sum(inside(f, x)).backward()
+    assert seen == [[0.0, 1.0], [0.0, 0.5]]
+    assert x.grad.tolist() == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("show", [hooked, by_rule])
+def test_what_users_code_hands_out_is_not_changed(engine: str, show: Any) -> None:
+    c = ut.asarray([3.0, 4.0])
+    kept: list[Any] = []
+
+    def give(g: Any) -> Any:
+        kept.append(g)
+        return c
+
+    for wrap in (lambda w: w, lambda w: w.clone(), lambda w: w.reshape((2,))):
+        w = ut.tensor([0.0, 0.0], requires_grad=True)
+        ut.sum(show(wrap(w), give)).backward()
+        ut.optim.clip_grad_norm([w], 1.0)
+        assert w.grad.tolist() != [3.0, 4.0]
+        w.grad *= 0.0
+        assert c.tolist() == [3.0, 4.0]
+        assert kept.pop().tolist() == [1.0, 1.0]
+    w = ut.tensor([0.0, 0.0], requires_grad=True)
+    w.register_hook(lambda g: kept.append(g))
+    w.register_hook(lambda g: c)
+    ut.sum(w * 2).backward()
+    ut.optim.clip_grad_norm([w], 1.0)
+    assert c.tolist() == [3.0, 4.0]
+    assert kept.pop().tolist() == [2.0, 2.0]
+
+
+def test_a_hook_that_writes_to_what_the_pass_still_needs(engine: str) -> None:
+    w = ut.tensor([2.0, 3.0], requires_grad=True)
+
+    def step(g: Any) -> None:
+        with ut.no_grad():
+            w.sub_(g) if hasattr(w, "sub_") else w.__isub__(g)
+
+    y = w * w
+    y.register_hook(step)
+    ut.sum(y).backward()
+    assert w.grad.tolist() == [4.0, 6.0]
+    owned = ut.asarray(np.asarray([2.0, 3.0]))
+    x = ut.tensor([1.0, 1.0], requires_grad=True)
+    z = x * owned
+    z.register_hook(lambda g: owned.__setitem__(0, 9.0))
+    if engine == "jax":
+        ut.sum(z).backward()
+        assert x.grad.tolist() == [2.0, 3.0]
+    else:
+        with pytest.raises(ut.GradientError, match="overwritten"):
+            ut.sum(z).backward()
+
+
+def test_the_result_and_the_arguments_of_a_custom_function_are_kept(engine: str) -> None:
+    square = ut.custom_gradient(lambda x, k: x * x * k[0], lambda g, out, x, k: (g * 2 * out / x, None))
+    x, k = ut.tensor([2.0, 3.0], requires_grad=True), np.asarray([1.0])
+    y = x * 1.0
+    out = square(y, k)
+    z = out * 1.0
+    k[0] = 100.0
+    y *= 0.0
+    out *= 0.0
+    with ut.no_grad():
+        out += 5.0
+    z.backward(ut.ones(2))
+    assert x.grad.tolist() == [4.0, 6.0]
+
+
+def test_integer_results_of_custom_functions_and_checkpoints_need_no_gradient(engine: str) -> None:
+    def split(x: Any) -> Any:
+        return x * 2.0, ut.argmax(x), x > 1
+
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    rule = ut.custom_gradient(split, lambda g, out, x: g[0] * 2)
+    for y, i, mask in (rule(x), ut.checkpoint(split, x)):
+        assert (y.requires_grad, i.requires_grad, mask.requires_grad) == (True, False, False)
+        x.grad = None
+        ut.sum(y).backward()
+        assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_leaf_hook_that_raises_adds_to_no_leaf() -> None:
+    def refuse(g: Any) -> None:
+        raise KeyError("mine")
+
+    a, b, c = (ut.tensor(float(i), requires_grad=True) for i in (1, 2, 3))
+    hook = b.register_hook(refuse)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            (a * b * c).backward()
+        assert a.grad is b.grad is c.grad is None
+    hook.remove()
+    (a * b * c).backward()
+    assert (a.grad.item(), b.grad.item(), c.grad.item()) == (6.0, 3.0, 2.0)
+
+
+def test_hooks_that_are_removed_are_gone() -> None:
+    w = ut.tensor([1.0], requires_grad=True)
+    y = w * 1.0
+    before = y._node
+    calls: list[Any] = []
+    kept = w.register_hook(calls.append)
+    for _ in range(100):
+        w.register_hook(lambda g: 1 / 0).remove()
+        y.register_hook(lambda g: 1 / 0).remove()
+    assert w._node[5:] == [kept]
+    assert y._node is before
+    first, second = y.register_hook(calls.append), y.register_hook(calls.append)
+    first.remove()
+    first.remove()
+    y.backward()
+    assert len(calls) == 2
+    second.remove()
+
+
+def test_a_gradient_and_hooks_survive_switching_requires_grad(engine: str) -> None:
+    w = ut.tensor([1.0, 2.0], requires_grad=True)
+    w.register_hook(lambda g: g * 2)
+    ut.sum(w * 3).backward()
+    w.requires_grad = False
+    assert w.grad.tolist() == [6.0, 6.0]
+    assert not (w * 2).requires_grad
+    optimizer = ut.optim.SGD([w.requires_grad_()], lr=1.0)
+    w.requires_grad_(False)
+    optimizer.step()
+    assert w.tolist() == [1.0, 2.0]
+    w.requires_grad_()
+    ut.sum(w).backward()
+    assert w.grad.tolist() == [8.0, 8.0]
+    w.requires_grad_(False).zero_grad()
+    assert w.grad is None
+
+
+# Checkpoint: what its function uses ----------------------------------------------------------------------
+
+
+def test_a_checkpoint_keeps_its_arguments(engine: str) -> None:
+    x, k = ut.tensor([1.0, 2.0], requires_grad=True), np.asarray([3.0, 3.0])
+    y, power = x * 1.0, [2]
+    z = ut.checkpoint(lambda a, k, power: a ** power[0] * ut.asarray(k), y, k, power)
+    y *= 10.0
+    with ut.no_grad():
+        y += 1.0
+    k[:] = 0.0
+    power[0] = 5
+    ut.sum(z).backward()
+    assert x.grad.tolist() == [6.0, 12.0]
+
+
+def test_a_checkpoint_whose_surroundings_change_is_refused(engine: str) -> None:
+    x, w = ut.tensor([1.0, 2.0], requires_grad=True), ut.tensor([3.0, 4.0], requires_grad=True)
+    factor = [2.0]
+    y, z = ut.checkpoint(lambda x: x * w, x), ut.checkpoint(lambda x: x * factor[0], x)
+    with ut.no_grad():
+        w -= 0.5
+    factor[0] = 5.0
+    for made in (y, z):
+        with pytest.raises(ut.GradientError, match="something else when it was called again"):
+            ut.sum(made).backward()
+    assert x.grad is None
+
+
+def test_a_checkpoint_runs_again_on_the_backend_that_was_current(engine: str) -> None:
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    y = ut.checkpoint(lambda x: x * ut.asarray([3.0, 4.0]), x)
+    with ut.use_backend("numpy" if engine != "numpy" else "torch"):
+        ut.sum(y).backward()
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
+def test_a_checkpoint_over_two_engines(engine: str) -> None:
+    other = "numpy" if engine == "torch" else "torch"
+    x = ut.tensor([1.0, 2.0], requires_grad=True)
+    ut.sum(ut.checkpoint(lambda x: (x.to(other) ** 2).to(engine) * x, x)).backward()
+    assert x.grad.tolist() == [3.0, 12.0]
+
+
+# Two engines, one buffer, options of the caller's --------------------------------------------------------
+
+
+def test_a_number_goes_to_another_engine_and_back(engine: str) -> None:
+    other = "numpy" if engine == "torch" else "torch"
+    for value in (2.0, [2.0, 3.0]):
+        x = ut.tensor(value, requires_grad=True)
+        y = x.to(other).to(engine) ** 3
+        ut.sum(y * ut.max(x.to(other)).to(engine)).backward()
+        assert x.grad.backend == engine
+
+
+def test_a_pass_over_one_engine_is_as_before_after_one_over_two() -> None:
+    def reached() -> Any:
+        x = ut.tensor([1.0], requires_grad=True)
+        namespaces: list[Any] = []
+        y = x * 1.0
+        y._node[5] = lambda xp, g, residual: namespaces.append(xp) or g
+        y.backward()
+        return namespaces
+
+    before = reached()
+    (ut.tensor(2.0, requires_grad=True).to("torch") ** 2).backward()
+    assert reached() == before
+
+
+def test_options_of_the_callers_that_change_later(engine: str) -> None:
+    x = ut.tensor(np.arange(4.0).reshape(2, 2), requires_grad=True)
+    w = ut.asarray([[1.0, 10.0], [100.0, 1000.0]])
+    axes, shape, shift, axis = [1, 0], [4], [1, 0], [0]
+    lengths = np.asarray([2, 2])
+    for y, changed, new in (
+        (ut.permute_dims(x, axes), axes, [0, 1]),
+        (ut.reshape(x, shape).reshape(lengths), lengths, [1, 4]),
+        (ut.roll(x, shift, axis=axes), shift, [0, 0]),
+        (ut.flip(x, axis=axis), axis, [1]),
+    ):
+        view = y[0]
+        wanted = ut.jacobian(lambda y: y)(y.detach())  # the values, before anything changes
+        changed[:] = new
+        x.grad = None
+        ut.sum(y * w).backward()
+        moved = np.argsort(y.detach().numpy().reshape(-1))
+        np.testing.assert_array_equal(x.grad.numpy().reshape(-1), w.numpy().reshape(-1)[moved])
+        assert view.shape == (2,)
+        assert wanted.shape == (2, 2, 2, 2)
+
+
+def test_one_buffer_for_a_recurrence_costs_what_is_written(engine: str) -> None:
+    """Each write moves its row alone: what the graph keeps is far less than a buffer a step."""
+    if engine == "jax":
+        pytest.skip("JAX's arrays cannot be written to: each write is a copy")
+    k, n = ut.tensor(0.5, requires_grad=True), 60
+    out = ut.zeros((n, 3))
+    out[0] = 1 + 0 * k
+    memory = None
+    for t in range(n - 1):
+        out[t + 1] = out[t] * k
+        now = out._xp.backend.storage(out._data)
+        assert memory is None or now == memory
+        memory = now
+    ut.sum(out[3]).backward()
+    assert k.grad.item() == pytest.approx(3 * 3 * 0.25)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -542,3 +543,264 @@ def test_gradcheck_refuses_what_it_cannot_check() -> None:
         ut.testing.gradcheck(ut.sum, ut.ones(2), modes=["sideways"])
     with pytest.raises(TypeError, match="gradcheck: <lambda> returned 3; expected Tensors"):
         ut.testing.gradcheck(lambda x: 3, ut.ones(2))
+
+
+# Functions that write, and results that are written to ------------------------------------------------
+
+
+def scaled(a: Any) -> Any:
+    a *= 2.0
+    return a
+
+
+def filled(a: Any) -> Any:
+    a[...] = a * 2.0
+    return a
+
+
+def by_view(a: Any) -> Any:
+    v = a[::-1]
+    v *= 2.0
+    return a
+
+
+def by_at(a: Any) -> Any:
+    ut.at(a, slice(None)).add(a.clone())
+    return a
+
+
+def under_no_grad(a: Any) -> Any:
+    with ut.no_grad():
+        b = a * 1.0
+        b *= 0.0
+    return a * 2.0 + b
+
+
+WRITERS = (scaled, filled, by_view, by_at, under_no_grad)
+
+
+@pytest.mark.parametrize("double", WRITERS)
+def test_functions_that_write_their_argument(engine: str, double: Callable[[Any], Any]) -> None:
+    """f doubles its argument in place and squares: 4 x². The caller's array stays as it is."""
+
+    def f(a: Any) -> Any:
+        b = double(a)
+        return ut.sum(b * b)
+
+    x, t = ut.asarray([1.0, 2.0]), ut.asarray([1.0, 10.0])
+    slope, second = [8.0, 16.0], [[8.0, 0.0], [0.0, 8.0]]
+    assert ut.grad(f)(x).tolist() == slope
+    assert ut.value_and_grad(f)(x)[0].item() == 20.0
+    assert ut.vjp(double, x)[1](t)[0].tolist() == [2.0, 20.0]
+    assert ut.jvp(f, (x,), (t,))[1].item() == 168.0
+    value, push = ut.linearize(f, x)
+    assert (value.item(), push(t).item(), push(t).item()) == (20.0, 168.0, 168.0)
+    for mode in ("forward", "reverse"):
+        assert ut.jacobian(double, mode=mode)(x).tolist() == [[2.0, 0.0], [0.0, 2.0]]
+        assert ut.jacobian(lambda a, b: f(a) + f(b), 1, mode=mode)(x, x).tolist() == slope
+    assert ut.hessian(f)(x).tolist() == second
+    assert ut.hvp(f)(x, t).tolist() == [8.0, 80.0]
+    assert ut.jacobian(ut.grad(f), mode="reverse")(x).tolist() == second
+    w = ut.tensor([1.0, 2.0], requires_grad=True)
+    ut.checkpoint(f, w).backward()
+    assert w.grad.tolist() == slope
+    ut.sum(ut.custom_gradient(f, lambda g, out, a: g * 8 * a)(w)).backward()
+    assert w.grad.tolist() == [16.0, 32.0]
+    assert x.tolist() == w.tolist() == [1.0, 2.0]
+
+
+def test_what_transforms_return_may_be_written_to(engine: str) -> None:
+    x, t = ut.asarray([1.0, 2.0]), ut.asarray([3.0, 4.0])
+    value, pull = ut.vjp(lambda a: a * a, x)
+    value *= 0.0
+    first = pull(t)[0]
+    wanted = [6.0, 16.0]
+    assert first.tolist() == wanted
+    first *= 0.0
+    assert pull(t)[0].tolist() == wanted
+    value, push = ut.linearize(lambda a: a * a, x)
+    value[0] = 7.0
+    moved = push(t)
+    moved *= 0.0
+    assert push(t).tolist() == wanted
+    assert t.tolist() == [3.0, 4.0]
+
+
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: x.reshape((2,)), lambda x: x + 0.0, lambda x: x[...]])
+def test_derivatives_have_memory_of_their_own(engine: str, f: Callable[[Any], Any]) -> None:
+    x, t = ut.asarray([1.0, 2.0]), ut.asarray([3.0, 4.0])
+    for found in (ut.vjp(f, x)[1](t)[0], ut.jvp(f, (x,), (t,))[1], ut.linearize(f, x)[1](t)):
+        found *= 0.0
+        assert t.tolist() == [3.0, 4.0]
+    a, b = ut.grad(lambda a, b: ut.sum(f(a) + f(b)), (0, 1))(x, x)
+    a *= 0.0
+    assert (a.tolist(), b.tolist()) == ([0.0, 0.0], [1.0, 1.0])
+
+
+def test_aux_has_no_history_and_what_else_it_has(engine: str) -> None:
+    from collections import defaultdict
+
+    def f(x: Any) -> Any:
+        return ut.sum(x * x), defaultdict(list, {"a": [x * 3], "b": "text"})
+
+    x = ut.asarray([1.0, 2.0])
+    for aux in (
+        ut.value_and_grad(f, has_aux=True)(x)[0][1],
+        ut.grad(f, has_aux=True)(x)[1],
+        ut.vjp(f, x, has_aux=True)[2],
+        ut.jvp(f, (x,), (x,), has_aux=True)[2],
+    ):
+        assert not aux["a"][0].requires_grad
+        assert (aux["a"][0].tolist(), aux["b"], aux["c"]) == ([3.0, 6.0], "text", [])
+    w = ut.tensor(2.0, requires_grad=True)
+    aux = ut.grad(lambda x: (ut.sum(x * w), x * w), has_aux=True)(x)[1]
+    ut.sum(aux).backward()
+    assert w.grad.item() == 3.0
+
+
+# Forward mode ----------------------------------------------------------------------------------------
+
+
+def test_a_tensor_of_a_finished_jvp_is_refused_everywhere(engine: str) -> None:
+    box: list[Any] = []
+    x, t = ut.asarray(3.0), ut.asarray(1.0)
+    ut.jvp(lambda x: box.append(x * 2) or x, (x,), (t,))
+    old = box[0]
+    for use in (
+        lambda y: y * old,
+        lambda y: ut.where(y > 0, old, y),
+        lambda y: ut.stack([y, old]),
+        lambda y: y.__setitem__((), old) or y,
+        lambda y: old.to("torch" if engine != "torch" else "numpy").to(engine) * y,
+        lambda y: ut.custom_gradient(lambda a: a, lambda g, out, a: g, lambda t, out, a: t[0])(old) + y,
+    ):
+        with pytest.raises(ut.GradientError, match="finished `jvp`"):
+            ut.jvp(use, (x,), (t,))
+    assert old.item() == 6.0
+    assert ut.jvp(lambda y: y * old.detach(), (x,), (t,))[1].item() == 6.0
+
+
+def test_a_tensor_of_another_threads_jvp_is_refused() -> None:
+    import threading
+
+    box: list[Any] = []
+    met, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        def f(x: Any) -> Any:
+            box.append(x * 2)
+            met.set()
+            done.wait(10)
+            return x
+
+        ut.jvp(f, (ut.asarray(1.0),), (ut.asarray(1.0),))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    met.wait(10)
+    try:
+        with pytest.raises(ut.GradientError, match="another thread"):
+            ut.jvp(lambda x: x * box[0], (ut.asarray(1.0),), (ut.asarray(1.0),))
+    finally:
+        done.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "stepped",
+    [
+        lambda x: x.astype(ut.int64),
+        lambda x: (x > 1).astype(ut.float64),
+        lambda x: ut.floor(x),
+        lambda x: buffer_of(x, ut.int32),
+        lambda x: buffer_of(x, ut.bool),
+        lambda x: ut.argmax(x),
+        lambda x: ut.unique_inverse(x).inverse_indices,
+    ],
+)
+def test_what_is_not_continuous_has_no_tangent(engine: str, stepped: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        return ut.sum((x - stepped(x).astype(ut.float64)) ** 2)
+
+    x = ut.asarray([2.5, 0.75])
+    gradient = ut.grad(f)(x)
+    assert ut.jacobian(f, mode="forward")(x).tolist() == gradient.tolist()
+    assert ut.hessian(f)(x).tolist() == [[2.0, 0.0], [0.0, 2.0]]
+
+
+def buffer_of(x: Any, dtype: Any) -> Any:
+    made = ut.zeros(x.shape, dtype=dtype)
+    made[...] = x
+    return made
+
+
+@pytest.mark.parametrize("op", ["eigh", "svd", "qr", "slogdet", "eigvalsh"])
+def test_linearize_of_ops_with_several_results(engine: str, op: str) -> None:
+    def f(x: Any) -> Any:
+        found = getattr(ut.linalg, op)((x + x.mT) if op.startswith("eig") else x)
+        parts = found if isinstance(found, tuple) else (found,)
+        return sum(ut.sum(ut.abs(p) ** 2 * ut.sum(x)) for p in parts)
+
+    x, t = ut.asarray([[1.0, 2.0], [0.5, 3.0]]), ut.asarray([[0.3, -1.0], [2.0, 0.7]])
+    wanted = ut.jvp(f, (x,), (t,))[1].item()
+    assert ut.linearize(f, x)[1](t).item() == pytest.approx(wanted)
+    assert ut.sum(ut.grad(f)(x) * t).item() == pytest.approx(wanted)
+    pushed, product = ut.linearize(ut.grad(f), x)[1](t), ut.hvp(f)(x, t)
+    np.testing.assert_allclose(pushed.numpy(), product.numpy(), rtol=1e-9)
+
+
+def test_tangents_go_along_to_another_engine(engine: str) -> None:
+    other = "numpy" if engine == "torch" else "torch"
+
+    def f(x: Any) -> Any:
+        return (ut.sin(x.to(other)).to(engine) ** 3).to(other)
+
+    x, t = ut.asarray(0.5), ut.asarray(1.0)
+    s, c = math.sin(0.5), math.cos(0.5)
+    first, second = 3 * s * s * c, 6 * s * c * c - 3 * s**3
+    assert ut.grad(f)(x).item() == pytest.approx(first)
+    assert ut.jvp(f, (x,), (t,))[1].item() == pytest.approx(first)
+    assert ut.linearize(f, x)[1](t).item() == pytest.approx(first)
+    assert ut.hessian(f)(x).item() == pytest.approx(second)
+    assert ut.hvp(f)(x, t).item() == pytest.approx(second)
+    assert ut.grad(ut.grad(f))(x).item() == pytest.approx(second)
+    w = ut.tensor(0.5, requires_grad=True)
+    hooked = w.to(other)
+    hooked.register_hook(lambda g: g * 2)
+    (hooked.to(engine) ** 3).backward()
+    assert w.grad.item() == pytest.approx(2 * 3 * 0.25)
+    assert w.grad.backend == engine
+
+
+# Complex numbers -------------------------------------------------------------------------------------
+
+
+def test_jacobians_between_real_and_complex(engine: str) -> None:
+    x = ut.asarray([1.0, 2.0])
+    wanted = np.diag(1j * np.exp(1j * np.array([1.0, 2.0])))
+    z = ut.asarray([1.0 + 2.0j, -0.5j])
+    for mode in ("forward", "reverse"):
+        found = ut.jacobian(lambda x: ut.exp(1j * x), mode=mode)(x)
+        np.testing.assert_allclose(np.array(found.tolist()), wanted)
+        both = ut.jacobian(lambda x, z: ut.sum(x) * z, (0, 1), mode=mode)(x, z)
+        np.testing.assert_allclose(np.array(both[0].tolist()), np.array(z.tolist())[:, None] * np.ones((1, 2)))
+        np.testing.assert_allclose(np.array(both[1].tolist()), 3 * np.eye(2))
+        # Of a real function of a complex argument: its derivatives along 1 and along i, as a - i b.
+        size = ut.jacobian(lambda z: ut.abs(z) ** 2, mode=mode)(z)
+        np.testing.assert_allclose(np.array(size.tolist()), np.diag(2 * np.conj(np.array(z.tolist()))))
+
+
+def test_the_gradient_of_a_complex_number_is_refused(engine: str) -> None:
+    x = ut.asarray([1.0])
+    for ask in (
+        lambda: ut.grad(lambda x: ut.sum(x * 1j))(x),
+        lambda: ut.value_and_grad(lambda x: ut.sum(x * 1j))(x),
+        lambda: ut.hvp(lambda x: ut.sum(x * x * 1j))(x, x),
+        lambda: ut.hessian(lambda x: ut.sum(x * x * 1j))(x),
+        lambda: ut.sum(ut.tensor([1.0], requires_grad=True) * 1j).backward(),
+    ):
+        with pytest.raises(ut.GradientError, match="real"):
+            ask()
+    w = ut.tensor([1.0], requires_grad=True)
+    (w * 1j).backward(ut.asarray([2j]))
+    assert w.grad.tolist() == [2.0]

@@ -14,6 +14,7 @@ from ._modes import enable_grad
 from ._op import scope
 from ._ops.limits import LimitError
 from ._pass import apply_recorded, propagate
+from ._views import base_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -110,7 +111,7 @@ def own_memory(g: Tensor, given: set[int], known: Any) -> Tensor:
     `known` says that the user's code saw what it was made of.
     """
     xp = g._xp
-    if known or id(g._data) in given or xp.backend.is_view(g._data):
+    if known or id(g._data) in given or base_of(g) is not None or xp.backend.is_view(g._data):
         g = scope["wrap"](xp.asarray(g._data, copy=True) if xp.backend.mutable else g._data, xp, g._node)
     given.add(id(g._data))
     return g

@@ -13,7 +13,7 @@ from typing import Any
 from numpy import ufunc
 
 from ._backend import backend_of
-from ._dtypes import complex_dtype
+from ._dtypes import complex_dtype, is_inexact
 from ._graph import (
     CROSSES,
     FREED,
@@ -444,9 +444,9 @@ def _finite_product(xp: Any, rule: Rule, residual: Any, g: Any, gp: Any, plain: 
     values = [residual] if len(rule.needs) == 1 else list(residual)
     at = rule.needs.index(other)
     y = values[at]
-    if type(y) is int:  # a number of repeats
-        return gp
     raw = g._xp if isinstance(g, scope["Tensor"]) else xp
+    if type(y) is int or not is_inexact(raw.backend.dtype_of(y)):  # places or counts, not factors
+        return gp
     finite = raw.isfinite(y)
     if has_values(raw, y) and bool(raw.all(finite)):
         return gp
