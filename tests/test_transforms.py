@@ -783,7 +783,9 @@ def test_jacobians_between_real_and_complex(engine: str) -> None:
         found = ut.jacobian(lambda x: ut.exp(1j * x), mode=mode)(x)
         np.testing.assert_allclose(np.array(found.tolist()), wanted)
         both = ut.jacobian(lambda x, z: ut.sum(x) * z, (0, 1), mode=mode)(x, z)
-        np.testing.assert_allclose(np.array(both[0].tolist()), np.array(z.tolist())[:, None] * np.ones((1, 2)))
+        np.testing.assert_allclose(
+            np.array(both[0].tolist()), np.array(z.tolist())[:, None] * np.ones((1, 2))
+        )
         np.testing.assert_allclose(np.array(both[1].tolist()), 3 * np.eye(2))
         # Of a real function of a complex argument: its derivatives along 1 and along i, as a - i b.
         size = ut.jacobian(lambda z: ut.abs(z) ** 2, mode=mode)(z)

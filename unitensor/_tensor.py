@@ -528,8 +528,11 @@ class Tensor:
     # How it looks -------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        values = self._xp.backend.to_numpy(self._data)
-        text = np.array2string(values, separator=", ", prefix="Tensor(", threshold=1000, edgeitems=3)
+        if self._xp.backend.has_values(self._data):
+            values = self._xp.backend.to_numpy(self._data)
+            text = np.array2string(values, separator=", ", prefix="Tensor(", threshold=1000, edgeitems=3)
+        else:
+            text = f"<no values inside a traced function>, shape={self.shape}"
         facts = [str(self.dtype), f"device='{self.device}'"]
         if self.size == 0 and self.shape != (0,):
             facts.insert(0, f"shape={self.shape}")

@@ -165,6 +165,8 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, f
     claimed = not mutable or claim(root, fresh=fresh)
     if claimed and shared and x is not root:
         shared = all(own for _, _, _, own, _ in ancestors(x))
+    if not claimed:
+        _check_writeable(x, root)
     try:
         if shared:
             x._data = _assign(x, key, data)
@@ -188,7 +190,7 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, f
 def _explain(x: Tensor, root: Tensor, key: Any, data: Any, error: Exception) -> Exception:
     """An engine's error as ours."""
     try:
-        _check_writeable(root)
+        _check_writeable(x, root)
         selected = selected_shape(x, key)
         if type(data) in NUMBERS:
             data = as_value(x, data)
@@ -283,7 +285,6 @@ def _write_recorded(x: Tensor, root: Tensor, top: Tensor, shared: bool, key: Any
     _check_recordable(x, root)
     selected = selected_shape(x, key)
     check_fits(x, value, selected)
-    _check_writeable(x)
     node = _put_node(x, root, key, value, selected)
     _write_data(x, top, shared, key, value._data, fresh=True)
     root._node, root._own = node, None
@@ -322,9 +323,9 @@ def _family(root: Tensor) -> list[Tensor]:
     return found
 
 
-def _check_writeable(x: Tensor) -> None:
-    flags = getattr(x._data, "flags", None)
-    if x._xp.backend.mutable and flags is not None and not getattr(flags, "writeable", True):
+def _check_writeable(x: Tensor, root: Tensor) -> None:
+    backend = x._xp.backend
+    if not (backend.writeable(x._data) and backend.writeable(root._data)):
         raise ValueError(f"x[...] = y: x{list(x.shape)} lies in read-only memory; write to a copy: x.clone()")
 
 

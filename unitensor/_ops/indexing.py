@@ -291,6 +291,9 @@ def explain_key(x: Tensor, key: Any, error: Exception) -> Exception:
     parts = key if type(key) is tuple else (key,)
     where = f"x[{', '.join(describe(p) for p in parts)}] of shape {x.shape}"
     to_numpy, arrays = x._xp.backend.to_numpy, x._xp.backend.array_types
+    if not x._xp.backend.has_values(key):
+        text = str(error).partition("\n")[0]
+        return IndexError(f"{where}: an index without values, inside a traced function: {text}")
     plain = tuple(to_numpy(p) if isinstance(p, arrays) else p for p in parts)
     try:
         selected = np.broadcast_to(np.zeros(()), x.shape)[plain].shape
