@@ -180,7 +180,8 @@ norms of order infinity. `sort` is stable, so each of equal elements keeps its o
 bounds as inside, so that at a bound all goes to `x`.
 
 **Kinks.** `abs`, `hypot`, `atan2`, `sign`, `std` and the norms have the gradient 0 at 0, the middle of what
-they have around it. Steps (`floor`, `round`, `sign`, `//`) have 0 everywhere, also where they jump.
+they have around it. Second derivatives at 0 are infinite, or right where the whole is smooth, as in
+`norm(x) ** 2`. Steps (`floor`, `round`, `sign`, `//`) have 0 everywhere, also where they jump.
 
 **Infinite slopes are infinite.** `sqrt`, `log` and `x ** 0.5` at 0, `asin` at 1: the gradient is `inf`, not
 a large number and not NaN.

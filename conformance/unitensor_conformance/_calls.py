@@ -25,6 +25,7 @@ HOST_KEYS = frozenset(
     {
         "getitem",
         "put",
+        "quotient",
         "scatter_add",
         "scatter_take",
         "scatter_along_axis",

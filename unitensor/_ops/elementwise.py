@@ -183,12 +183,13 @@ def positive(x: Tensor, /) -> Tensor:
     """
 
 
-def _abs_rule(xp: Any, g: Any, x: Any) -> Any:
-    return xp.multiply(g, xp.conj(xp.sign(x)) if is_complex(xp, x) else xp.sign(x))
+def _abs_rule(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    return xp.multiply(g, xp.conj(xp.unit(x, out)) if is_complex(xp, x) else xp.sign(x))
 
 
-def _abs_forward(xp: Any, g: Any, x: Any) -> Any:
-    return xp.real(_abs_rule(xp, g, x)) if is_complex(xp, x) else _abs_rule(xp, g, x)
+def _abs_forward(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    slope = _abs_rule(xp, g, x, out)
+    return xp.real(slope) if is_complex(xp, x) else slope
 
 
 @unary(_abs_rule, jvp={"x": _abs_forward}, result="real", dtypes="numeric", notes="x = 0: 0")
@@ -273,14 +274,9 @@ def reciprocal(x: Tensor, /) -> Tensor:
 
 
 def _hypot_rule(first: bool) -> Callable[..., Any]:
-    def slope(xp: Any, g: Any, x: Any, out: Any) -> Any:
-        at_zero = xp.equal(out, 0)
-        safe = xp.where(at_zero, xp.ones_like(out), out)
-        return xp.multiply(g, xp.divide(x, safe))
-
     if first:
-        return lambda xp, g, x1, out: slope(xp, g, x1, out)
-    return lambda xp, g, x2, out: slope(xp, g, x2, out)
+        return lambda xp, g, x1, out: xp.multiply(g, xp.unit(x1, out))
+    return lambda xp, g, x2, out: xp.multiply(g, xp.unit(x2, out))
 
 
 @binary(_hypot_rule(True), _hypot_rule(False), result="float", dtypes="real floating", notes="(0, 0): 0")

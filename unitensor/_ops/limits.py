@@ -1,4 +1,4 @@
-"""What decompositions give at equal values, where first derivatives do not tell: limits, from second ones.
+"""Limits that first derivatives do not tell, from second ones: decompositions at equal values, lengths of 0.
 
 Let M be the gradient in the frame of the vectors, so that a small change P of the values' matrix moves the
 result by Re tr(Mᴴ P). Its diagonal is the cotangent of the values. A function of the matrix alone does not
@@ -9,13 +9,16 @@ diagonal along a turn of two vectors is what stands in M beside it, and that slo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._graph import GradientError
 from .._modes import is_grad_enabled
-from .._op import scope
+from .._op import op, scope
+
+if TYPE_CHECKING:
+    from .._tensor import Tensor
 
 #: Of the cotangent of one value: where it stands, and its own cotangents in the vectors, conjugated.
 Slopes = Iterator[tuple[tuple[int, ...], list[Any]]]
@@ -148,3 +151,89 @@ def _first(vectors: Any, slope: Any, i: int, out: Any) -> tuple[Any, Any]:
     slope = slope[:, :k] - last @ (np.conj(slope[:, k:].T) @ first)
     turn = np.conj(first.T) @ slope
     return turn, slope[:, i] - first @ turn[:, i]
+
+
+# Lengths of zero -----------------------------------------------------------------------------------
+
+
+def over_size(xp: Any, g: Any, size: Any) -> Any:
+    """g / size, where 0 / 0 is the slope of g in the size: what norm(x)**2 asks for at 0."""
+    if isinstance(size, scope["Tensor"]) and type(size._node) is list and is_grad_enabled():
+        lost = xp.logical_and(xp.equal(size, 0), xp.equal(g, 0))
+        if bool(xp.any(lost)):
+            found = _size_limit(xp, g, size, lost)
+            safe = xp.where(lost, xp.ones_like(size), size)
+            return xp.where(lost, found, xp.divide(g, safe))
+    return xp.quotient(g, size)
+
+
+def _size_limit(xp: Any, g: Any, size: Any, lost: Any) -> Any:
+    from .._backward import carry  # which knows the errors of this file
+
+    node = size._node
+    while node[3] != "leaf" and getattr(node[2], "name", "") == "reshape":
+        node = node[4]
+    found = np.zeros(g.shape, dtype=on_host(g, g).dtype)
+    v = xp.ones_like(g.detach()).requires_grad_()
+    hit = None if g._node is None else carry([g], [v], keep=True, recorded=True, limit=node[0]).get(node[0])
+    if hit is not None:
+        slopes = xp.reshape(hit[1], (-1,))
+        zeros = np.broadcast_to(on_host(lost, g), g.shape)
+        places = np.broadcast_to(np.arange(size.size).reshape(size.shape), g.shape)
+        for i in np.unique(places[zeros]) if slopes._node is not None else ():
+            one = xp.getitem(slopes, int(i))
+            reached = carry([one], [xp.ones_like(one.detach())], keep=True, recorded=False, limit=node[0])
+            own = reached.get(v._node[0])
+            if own is not None:
+                found = np.where(zeros & (places == i), on_host(own[1], g), found)
+    return as_limit(g, found, False)
+
+
+def _quotient(xp: Any, x: Any, size: Any) -> Any:
+    """Arrays without values (inside a trace) pass."""
+    try:
+        lost = bool(np.any((xp.backend.to_numpy(size) == 0) & (xp.backend.to_numpy(x) == 0)))
+    except Exception:  # each engine has its own error for an array that has no values yet
+        lost = False
+    if lost:
+        raise LimitError(
+            "the second derivative of a norm at 0 takes one more derivative, which ut.hessian, ut.grad and "
+            "backward(retain_graph=True) or backward(create_graph=True) find"
+        )
+    return xp.divide(x, size)
+
+
+@op(
+    inputs=("x", "size"),
+    grad={
+        "x": lambda xp, g, size: xp.quotient(g, size),
+        "size": lambda xp, g, size, out: xp.negative(xp.quotient(xp.multiply(g, out), size)),
+    },
+    elementwise=True,
+    dtypes="floating",
+    domain=((-2.0, 2.0), (0.5, 2.0)),
+    public=False,
+    fallback=_quotient,
+)
+def quotient(x: Tensor, size: Tensor) -> Tensor:
+    """x / size; LimitError for 0 / 0."""
+
+
+def _unit(xp: Any, x: Any, size: Any) -> Any:
+    return xp.divide(x, xp.where(xp.equal(size, 0), xp.ones_like(size), size))
+
+
+@op(
+    inputs=("x", "size"),
+    grad={
+        "x": lambda xp, g, size: over_size(xp, g, size),
+        "size": lambda xp, g, size, out: xp.negative(xp.unit(xp.multiply(g, out), size)),
+    },
+    elementwise=True,
+    dtypes="floating",
+    domain=((-2.0, 2.0), (0.5, 2.0)),
+    public=False,
+    fallback=_unit,
+)
+def unit(x: Tensor, size: Tensor) -> Tensor:
+    """x / size, and x itself, which is 0, where the size is 0: the slope of a length."""

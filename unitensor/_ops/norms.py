@@ -33,9 +33,7 @@ def _shares(xp: Any, values: Any, peak: Any, axis: Any) -> Any:
 
 
 def _euclidean_slope(xp: Any, x: Any, out: Any) -> Any:
-    flat = xp.equal(out, 0)
-    safe = xp.where(flat, xp.ones_like(out), out)
-    return xp.where(flat, xp.zeros_like(x), xp.divide(conj(xp, x), safe))
+    return xp.unit(conj(xp, x), out)
 
 
 def _vector_slope(xp: Any, x: Any, out: Any, axis: Any, order: Any) -> Any:

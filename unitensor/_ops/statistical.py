@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .._dtypes import as_dtype
-from .._op import op
+from .._op import op, scope
 from .elementwise import is_complex
 from .manipulation import Axes, as_axes
 
@@ -247,12 +247,25 @@ def _halved_by(xp: Any, g: Any, out: Any) -> Any:
     return xp.multiply(g, xp.reshape(slope, g.shape))
 
 
+def _std_slope(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+    """g times the derivative of the deviation, in a form whose own derivative is right where out is 0."""
+    n = count(x.shape, axis) - correction
+    centred = _centred(xp, _shifted(xp, x, axis), axis)
+    slope = xp.unit(
+        xp.conj(centred) if is_complex(xp, x) else centred, xp.reshape(out, kept_shape(x.shape, axis))
+    )
+    return xp.multiply(_over_count(xp, g, n if n > 0 else math.nan), slope)
+
+
 def _std_rule(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
+    if xp is scope["tensors"]:  # a product less on arrays
+        return _std_slope(xp, xp.reshape(g, kept_shape(x.shape, axis)), x, out, axis, correction)
     return _var_rule(xp, _halved_by(xp, g, out), _shifted(xp, x, axis), axis, correction)
 
 
 def _std_forward(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: Any) -> Any:
-    return _halved_by(xp, _var_forward(xp, g, _shifted(xp, x, axis), out, axis, correction), out)
+    slope = _std_slope(xp, g, x, out, axis, correction)
+    return total(xp, xp.real(slope) if is_complex(xp, x) else slope, axis, out)
 
 
 @op(
