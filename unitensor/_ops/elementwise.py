@@ -359,7 +359,8 @@ def log10(x: Tensor, /) -> Tensor:
 def _share(xp: Any, x: Any, other: Any, out: Any) -> Any:
     """exp(x - out): 1 where x alone is infinite, 1/2 where both are the same infinity."""
     whole = xp.equal(x, out)  # also of infinities, whose difference would be NaN
-    share = xp.exp(xp.where(whole, xp.zeros_like(out), xp.subtract(x, out)))
+    nothing = xp.zeros_like(out)
+    share = xp.exp(xp.subtract(xp.where(whole, nothing, x), xp.where(whole, nothing, out)))
     return xp.where(xp.logical_and(whole, xp.equal(x, other)), xp.full_like(share, 0.5), share)
 
 
