@@ -87,21 +87,28 @@ def carry(
                 reached = propagate(
                     roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded, shown=shown
                 )
-    given = {id(g._data) for g in gs}
+    given = {id(gs[0]._data)} if len(gs) == 1 else {id(g._data) for g in gs}
     found: dict[int, tuple[list[Any], Tensor]] = {}
     for s, (node, g) in reached.items():
         if type(g) is tuple:  # of an older op with several results, which nobody asks for
             found[s] = node, g  # type: ignore[assignment]  # see above
             continue
-        if not recorded:
-            crossed = isinstance(g, scope["Tensor"])
-            g = scope["wrap"](g._data, g._xp, None) if crossed else scope["wrap"](xp.as_array(g), xp, None)
+        if not recorded and isinstance(g, scope["Tensor"]):  # of a pass over several engines
+            g = scope["wrap"](g._data, g._xp, None)
+        elif not recorded:
+            a = g if type(g) is xp.array else xp.as_array(g)
+            if shown or id(a) in given or xp.backend.is_view(a):
+                a = xp.asarray(a, copy=True) if xp.backend.mutable else a
+            given.add(id(a))
+            g = scope["wrap"](a, xp, None)
+        else:
+            g = own_memory(g, given, shown)
         if node[1] is not None and g._data.dtype != node[1][1]:
             raise GradientError(
                 f"the gradient of `{name_of(node)}` is {g.dtype}, of another kind than its value: a rule is "
                 "wrong; run the program inside ut.detect_anomaly() to see which"
             )
-        found[s] = node, own_memory(g, given, shown)
+        found[s] = node, g
     return found
 
 
@@ -142,8 +149,10 @@ def backward(
         found.append((node, g))
     # All or nothing: no hook runs from here on.
     with _graph._lock:
-        sums = [(node, g if node[4] is None else node[4] + g) for node, g in found]
-        for node, g in sums:
+        for i, (node, g) in enumerate(found):
+            if node[4] is not None:
+                found[i] = node, node[4] + g
+        for node, g in found:
             node[4] = g
 
 

@@ -92,6 +92,9 @@ def stale() -> GradientError:
 
 def require_live(level: int) -> None:
     """Refuse a tangent of a forward pass that does not run here."""
+    chain = levels.get()
+    if chain is not None and chain[1] == level and chain[0]() is not None:
+        return
     if level not in values(levels):
         raise stale()
 

@@ -161,6 +161,24 @@ def kept_elsewhere(root: Tensor) -> bool | None:
     )
 
 
+def _alone_with_one_view(root: Tensor) -> bool:
+    """`not kept_elsewhere`, quickly, for the most usual family: a root and one view that lies in it."""
+    views = live_views(root)
+    if len(views) != 1:
+        return False
+    view = views.pop()
+    if live_views(view) or not view._base[3]:
+        return False
+    known = (OWN if _owns(root) else ALONE) + 1
+    if view._data is root._data:
+        return sys.getrefcount(root._data) == known and root._data.base is None
+    return (
+        view._data.base is root._data
+        and sys.getrefcount(root._data) == known
+        and sys.getrefcount(view._data) == ALONE
+    )
+
+
 def claim(root: Tensor, *, fresh: bool) -> bool:
     """Let a Tensor that is no view have its memory for itself; False if a stamp must tell of the write.
 
@@ -170,6 +188,8 @@ def claim(root: Tensor, *, fresh: bool) -> bool:
         return True
     if is_outside(root):
         return False
+    if root._xp.direct and _alone_with_one_view(root):
+        return True
     kept = kept_elsewhere(root)
     if kept is None and not fresh and root._outside is not BORROWED:
         return False

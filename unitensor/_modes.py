@@ -163,8 +163,20 @@ _recording: ContextVar[Chain] = ContextVar("unitensor_recording", default=None)
 
 def is_grad_enabled() -> bool:
     """Whether operations on Tensors that need gradients are recorded here."""
-    chain = _live(_recording.get())
+    chain = _recording.get()
+    if chain is None:
+        return True
+    if chain[0]() is None:
+        chain = _live(chain)
     return chain is None or chain[1]
+
+
+def recording(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a function returns where operations are recorded."""
+    if not entered or is_grad_enabled():
+        return f(*args, **kwargs)
+    with enable_grad():
+        return f(*args, **kwargs)
 
 
 class _Standing(_Entry):

@@ -16,7 +16,7 @@ from ._errors import describe
 from ._forward import Level
 from ._graph import Dual, GradientError, frontier, new_seq
 from ._holding import borrow, is_outside
-from ._modes import enable_grad, errors, is_grad_enabled, quiet
+from ._modes import enable_grad, errors, is_grad_enabled, quiet, recording
 from ._numpy_too import numpy_too
 from ._op import scope
 from ._trees import leaves, tree_map
@@ -115,6 +115,12 @@ def _pull(
     return found, outer
 
 
+def _pull_surface(*args: Any) -> tuple[list[Tensor], bool]:
+    """`_pull`, to gradients as users see them."""
+    found, outer = _pull(*args)
+    return [surface(scope["tensors"], g) for g in found], outer
+
+
 def _at_home(g: Tensor, x: Tensor) -> Tensor:
     """A cotangent on the backend of its variable, where two backends have arrays of one type."""
     return g if g._xp is x._xp else scope["wrap"](g._data, x._xp, g._node)
@@ -147,14 +153,15 @@ def _call_marked(
         changed[n] = tree_map(mark, args[n])
     trees = [args[n] for n in numbers]
     limit = new_seq()
-    with enable_grad():
-        return f(*changed, **kwargs), trees, variables, limit
+    return recording(f, *changed, **kwargs), trees, variables, limit
 
 
 def _without_history(tree: Any, wanted: bool) -> Any:
     """What a function gave beside its value, or gave where nothing is recorded: as constants, if so wanted."""
     if not wanted:
         return tree
+    if type(tree) is scope["Tensor"]:
+        return tree.detach()
     return tree_map(lambda x: x.detach() if isinstance(x, scope["Tensor"]) else x, tree)
 
 
@@ -194,9 +201,7 @@ def value_and_grad(
             )
         require_real(value, "grad")
         start = scope["tensors"].ones_like(value.detach())
-        with enable_grad():
-            found, outer = _pull([value], [start], variables, limit)
-            found = [surface(scope["tensors"], g) for g in found]
+        found, outer = recording(_pull_surface, [value], [start], variables, limit)
         alone = not outer or not is_grad_enabled()
         gradient = _as_trees(_without_history(found, not is_grad_enabled()), trees, argnums)
         value, aux = _without_history((value, aux), alone)
@@ -251,9 +256,7 @@ def vjp(f: Callable[..., Any], *args: Any, has_aux: bool = False) -> tuple[Any, 
         starts = [
             g if y._node is None else surface(scope["tensors"], _checked(g, y, "vjp")) for y, g in zip(ys, gs)
         ]
-        with enable_grad():
-            found, _ = _pull(ys, starts, variables, limit)
-            found = [surface(scope["tensors"], g) for g in found]
+        found, _ = recording(_pull_surface, ys, starts, variables, limit)
         return _as_trees(_without_history(found, not is_grad_enabled()), trees, numbers)
 
     shown, aux = _without_history((out, aux), not outer or not is_grad_enabled())
@@ -296,8 +299,7 @@ def jvp(
         before = errors.get()
         try:
             errors.set(quiet())
-            with enable_grad():
-                result = f(*duals)
+            result = recording(f, *duals)
         finally:
             errors.set(before)
         out, aux = result if has_aux else (result, None)
@@ -341,7 +343,8 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     out, _, variables, limit = _call_marked(f, primals, {}, numbers, "linearize")
     ys = [_as_it_is(y) for y in _results(out, "linearize")]
     if any(type(t._node) is Dual for t in (*ys, *variables)):
-        return out, lambda *tangents: jvp(f, primals, tangents)[1]
+        shown = _without_history(out, not is_grad_enabled())
+        return shown, lambda *tangents: jvp(f, primals, tangents)[1]
     tracked = [y for y in ys if y._node is not None]
     starts = [_marked(scope["tensors"].ones_like(y.detach()), "linearize") for y in tracked]
     marks = [u._node[0] for u in starts]

@@ -57,7 +57,8 @@ def in_written_buffer(x: Tensor) -> bool:
     """Whether x is, or is a view of, what a recorded write has made."""
     if base_of(x) is not None:
         x = root_of(x, through_alias=False)
-    return type(x._node) is list and getattr(x._node[2], "name", "") == "put"
+    node = x._node
+    return type(node) is list and type(node[2]) is Op and node[2].name == "put"
 
 
 def live_views(x: Tensor) -> list[Tensor]:

@@ -148,18 +148,18 @@ def write_plain(x: Tensor, key: Any, value: Any) -> None:
         if number and not shared:
             value = as_value(x, value)
             number = False
-        _write_data(x, top, shared, key, value if number else value._data, fresh=False)
+        _write_data(x, top, shared, key, value, fresh=False)
         return
     if number:
         value = as_value(x, value)
     if is_grad_enabled():
         _write_recorded(x, root, top, shared, key, value)
     else:
-        _write_data(x, top, shared, key, value._data, fresh=False)
+        _write_data(x, top, shared, key, value, fresh=False)
 
 
-def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, fresh: bool) -> None:
-    """Write an engine array into x, which lies in root's memory if `shared`; `fresh` as in `claim`."""
+def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, value: Any, *, fresh: bool) -> None:
+    """Write a Tensor or number into x, which lies in root's memory if `shared`; `fresh` as in `claim`."""
     xp = x._xp
     mutable = xp.backend.mutable
     claimed = not mutable or claim(root, fresh=fresh)
@@ -167,6 +167,7 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, data: Any, *, f
         shared = all(own for _, _, _, own, _ in ancestors(x))
     if not claimed:
         _check_writeable(x, root)
+    data = value if type(value) in NUMBERS else value._data
     try:
         if shared:
             x._data = _assign(x, key, data)
@@ -286,7 +287,7 @@ def _write_recorded(x: Tensor, root: Tensor, top: Tensor, shared: bool, key: Any
     selected = selected_shape(x, key)
     check_fits(x, value, selected)
     node = _put_node(x, root, key, value, selected)
-    _write_data(x, top, shared, key, value._data, fresh=True)
+    _write_data(x, top, shared, key, value, fresh=True)
     root._node, root._own = node, None
     if live_views(root):
         refresh(root, remake=False, nodes=True)
@@ -386,7 +387,7 @@ def in_place(name: str, symbol: str) -> Callable[[Tensor, Any], Tensor]:
                         return x
                 except (OverflowError, TypeError, ValueError):
                     pass  # nothing was written: the long way finds out why
-                del data  # the long way counts references, too
+            del data  # the long way counts references, too
         return _in_place(x, other, name, symbol)
 
     return method

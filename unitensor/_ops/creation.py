@@ -25,6 +25,7 @@ from .._dtypes import (
     int64,
 )
 from .._graph import GradientError
+from .._holding import is_outside
 from .._op import op, scope
 
 if TYPE_CHECKING:
@@ -389,7 +390,8 @@ def asarray(
         raise ValueError(f"asarray: copy=False, but NumPy's memory must be copied to {xp.backend.name!r}")
     if isinstance(obj, (list, tuple, bool, int, float, complex)) or (copy and isinstance(obj, np.ndarray)):
         return scope["wrap"](data, xp, None)  # type: ignore[no-any-return]  # `scope` is untyped
-    return _outside(data, xp)
+    made = _outside(data, xp)
+    return made.clone() if copy else made
 
 
 def _outside(data: Any, xp: RawNamespace) -> Tensor:
@@ -417,7 +419,7 @@ def _from_tensor(x: Tensor, dtype: Any, device: Any, copy: bool | None) -> Tenso
         y = y.to_device(target)
     if wanted is not x.dtype:
         y = y.astype(wanted)
-    return y.clone() if copy and y is x else y
+    return y.clone() if copy and (y is x or is_outside(y)) else y
 
 
 def _holds_tensors(obj: Any) -> bool:
@@ -531,7 +533,7 @@ def tensor(
             "tensor: the data has a Tensor that requires a gradient, which a new leaf would lose; "
             "ut.asarray(...) or ut.stack([...]) keeps it, x.detach() drops it"
         )
-    return made.detach().requires_grad_() if requires_grad else made.detach()
+    return made.requires_grad_() if requires_grad else made
 
 
 def from_numpy(x: Any, /) -> Tensor:
