@@ -89,3 +89,51 @@ def test_dtypes_and_shapes(name: str) -> None:
             for problem in problems(made, arguments, names)
         ]
     assert not found, "\n".join(found)
+
+
+# Both modes ------------------------------------------------------------------------------------------
+
+POINTS = np.asarray([0.0, -0.0, 1.0, -1.0, 0.5, -2.5, np.inf, -np.inf, np.nan, 1e-170, 1e170, 1e-310])
+ELEMENTWISE = [
+    made
+    for made in DIFFERENTIABLE
+    if made.elementwise
+    and made.public
+    and not made.module
+    and not made.options
+    and "float64" in dtypes_of(made)
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("made", ELEMENTWISE, ids=lambda made: made.path)
+def test_modes_agree_at_special_points(made: Op) -> None:
+    xs = [ut.asarray(x.ravel()) for x in np.meshgrid(*[POINTS] * len(made.inputs))]
+    for i, rule in enumerate(made.rules):
+        if rule is not None:
+
+            def f(x: Any, i: int = i) -> Any:
+                return made.function(*xs[:i], x, *xs[i + 1 :])
+
+            y, pull = ut.vjp(f, xs[i])
+            moved = ut.jvp(f, (xs[i],), (ut.ones_like(xs[i]),))[1]
+            np.testing.assert_array_equal(pull(ut.ones_like(y))[0].numpy(), moved.numpy())
+
+
+REDUCTIONS = ("sum", "mean", "var", "std", "prod", "max", "min", "cumulative_sum", "cumulative_prod", "sort")
+
+
+@pytest.mark.parametrize(
+    "values", [[0.1] * 3, [0.0, 0.0, 2.0], [2.0, 2.0, -1.0], [0.0] * 3, [1e-3, 1e3, 1e3]]
+)
+@pytest.mark.parametrize("name", [*REDUCTIONS, *range(5), ut.inf, -ut.inf, 0.5, -1])
+def test_modes_agree_on_ties_and_zeros(name: Any, values: Any) -> None:
+    def f(x: Any) -> Any:
+        if name not in REDUCTIONS:
+            return ut.linalg.vector_norm(x, ord=name)
+        y = getattr(ut, name)(x)
+        return ut.sum(y * ut.arange(1.0, y.size + 1.0)) if y.ndim else y
+
+    x, t = ut.asarray(values), ut.asarray([0.3, -1.7, 2.2])
+    moved = ut.jvp(f, (x,), (t,))[1].item()
+    np.testing.assert_allclose(moved, np.sum(ut.grad(f)(x).numpy() * t.numpy()), rtol=1e-12, atol=1e-15)
