@@ -126,7 +126,7 @@ REDUCTIONS = ("sum", "mean", "var", "std", "prod", "max", "min", "cumulative_sum
 @pytest.mark.parametrize(
     "values", [[0.1] * 3, [0.0, 0.0, 2.0], [2.0, 2.0, -1.0], [0.0] * 3, [1e-3, 1e3, 1e3]]
 )
-@pytest.mark.parametrize("name", [*REDUCTIONS, *range(5), ut.inf, -ut.inf, 0.5, -1])
+@pytest.mark.parametrize("name", [*REDUCTIONS, *range(5), ut.inf, -ut.inf, 0.5])
 def test_modes_agree_on_ties_and_zeros(name: Any, values: Any) -> None:
     def f(x: Any) -> Any:
         if name not in REDUCTIONS:
