@@ -53,6 +53,27 @@ def _plain(key: Any) -> tuple[Any, ...]:
     return tuple(np.asarray(part) if isinstance(part, jax.Array) else part for part in parts)
 
 
+#: Bytes from which on an array is not copied for one row.
+_LARGE = 1 << 17
+
+
+def _row(a: Any, key: Any) -> int | None:
+    """The row of a large array that a key names, if that is what it does."""
+    if isinstance(a, jax.core.Tracer) or a.nbytes < _LARGE or a.ndim < 2 or len(a.devices()) > 1:
+        return None
+    first, *rest = key if type(key) is tuple else (key,)
+    whole = all(part is Ellipsis or (type(part) is slice and part == slice(None)) for part in rest)
+    if type(first) is not int or not whole or _tracing():
+        return None
+    return first % len(a) if -len(a) <= first < len(a) and len(rest) < a.ndim else None
+
+
+# Of one row XLA compiles a program for each shape of array alone, and reads or writes no more than it.
+_read_row = jax.jit(lambda a, i: jax.lax.dynamic_index_in_dim(a, i, keepdims=False))
+_write_row = jax.jit(lambda a, i, v: jax.lax.dynamic_update_index_in_dim(a, v, i, 0), donate_argnums=0)
+_add_to_row = jax.jit(lambda a, i, v: a.at[i].add(v), donate_argnums=0)
+
+
 def _checked(x: Any, key: Any) -> tuple[Any, tuple[int, ...] | None]:
     """A key that NumPy accepts for x, and the shape that it selects.
 
@@ -319,6 +340,8 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
     # work at once, over the same memory.
 
     def getitem(self, x: Any, key: Any) -> Any:
+        if (row := _row(x, key)) is not None:
+            return _read_row(x, row)
         if _on_host(x, key):
             part, device = np.asarray(x)[_plain(key)], x.device
             # asarray takes half as long, but knows the default device alone.
@@ -358,6 +381,18 @@ class JaxBackend(Special, Scipy, Functions, LinearAlgebra, Backend):
             value = jnp.broadcast_to(value, shape)
             key, value = _last_of_each(a, key, value)
         return a.at[key].set(value)
+
+    def overwrite(self, a: Any, key: Any, value: Any) -> Any:
+        row = _row(a, key)
+        if row is None or value.shape != a.shape[1:] or isinstance(value, jax.core.Tracer):
+            return self.assign(a, key, value)
+        return _write_row(a, row, value)
+
+    def add_to(self, a: Any, key: Any, value: Any) -> Any:
+        row = _row(a, key)
+        if row is None or value.shape != a.shape[1:] or isinstance(value, jax.core.Tracer):
+            return super().add_to(a, key, value)
+        return _add_to_row(a, row, value)
 
     def scatter_add(self, a: Any, key: Any, value: Any) -> Any:
         if _on_host(a, key) and _on_host(value, ()):

@@ -464,3 +464,30 @@ def test_what_has_values() -> None:
     jax.grad(f)(constant)
     assert [some[:3] for some in said] == [(False,) * 3] * 2
     assert backend.has_values((0, slice(None), None, ...))
+
+
+def test_rows_of_large_arrays_are_read_and_written_alone() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((300, 20, 8))
+    with ut.use_backend("jax"):
+        x, w = ut.asarray(values), ut.tensor(2.0, requires_grad=True)
+        kept = x + 0.0
+        shared = x
+        before = np.asarray(x._data)
+        for key in (3, -1, (5, ...), (7, slice(None)), (8, slice(1, 3)), slice(2, 4), (9, 1), np.int64(4)):
+            values[key] = 3.0
+            x[key] = 3.0
+            np.testing.assert_array_equal(x.numpy(), values)
+            np.testing.assert_array_equal(x[key].numpy(), values[key])
+        np.testing.assert_array_equal(shared.numpy(), values)
+        np.testing.assert_array_equal(kept.numpy(), before)
+        assert before[3, 0, 0] != 3.0
+        with pytest.raises(IndexError):
+            x[300] = 1.0
+        y = ut.zeros((300, 500))
+        y[0] = w
+        for i in range(20):
+            y[i + 1] = y[i] * w + y[i]
+        ut.sum(y[20] + y[3]).backward()
+        assert w.grad.item() == pytest.approx(500 * (3**20 + 20 * 2 * 3**19 + 27 + 3 * 2 * 9))
+        assert jax.jit(lambda a: (ut.asarray(a) + x[5])._data)(x._data).shape == (300, 20, 8)

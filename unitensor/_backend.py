@@ -215,6 +215,15 @@ class Backend:
         a[key] = value
         return a
 
+    def overwrite(self, a: Any, key: Any, value: Any) -> Any:
+        """`assign` to an array that nobody else has: an engine without writes may use its memory again."""
+        return self.assign(a, key, value)
+
+    def add_to(self, a: Any, key: Any, value: Any) -> Any:
+        """`a` with value added at a key of integers and slices; nobody else has `a`, as of `overwrite`."""
+        xp = self.namespace
+        return self.overwrite(a, key, xp.add(xp.getitem(a, key), value))
+
     def join_complex(self, real: Any, imag: Any) -> Any:
         """The complex array of a real and an imaginary part."""
         import numpy as np

@@ -271,7 +271,7 @@ def _by_buffer(
     """Carry the cotangent of a read or a write of a part on, at the cost of that part; False if that cannot be."""
     backend = xp.backend
     parent, rule, residual = node[4:7]
-    if not backend.mutable or parent is None or rule is fit_rule:
+    if parent is None or rule is fit_rule:
         return False
     if node[2].name == "getitem":
         key, cell = residual[1], pending.get(parent[0])
@@ -281,7 +281,7 @@ def _by_buffer(
         if not is_basic(key):
             return False
         buffer = cell[1] if cell[2] else xp.asarray(cell[1], copy=True)
-        cell[1] = backend.assign(buffer, key, xp.add(xp.getitem(buffer, key), g))
+        cell[1] = backend.add_to(buffer, key, g)
         cell[2] = type(cell[1]) is xp.array
         return True
     key, flat = residual
@@ -290,7 +290,7 @@ def _by_buffer(
     if node[7] is not None:
         part = xp.asarray(node[8](xp, g, node[9]), copy=True)
         _pend(xp, node[7], part, pending, heap, in_place)
-    g = backend.assign(g, key, xp.zeros_like(xp.getitem(g, key))) if own else rule(xp, g, residual)
+    g = backend.overwrite(g, key, xp.zeros_like(xp.getitem(g, key))) if own else rule(xp, g, residual)
     _pend(xp, parent, g, pending, heap, in_place)
     return True
 

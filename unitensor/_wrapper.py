@@ -66,9 +66,9 @@ def source(made: Op, style: str) -> list[str]:
         return _sequence(made)
     op = f"OP_{made.path.replace('.', '_').upper()}"
     lines = [f"def {made.name}({signature(made, style)}):"]
-    lines += _freeze(made)
     lines += _unwrap(made, op, style)
     lines += _call(made, op)
+    lines += _freeze(made)
     if made.outputs is not None:
         outputs = f"outputs_op_{made.path.replace('.', '_')}"
         return [*lines, f"    return wrap_outputs({op}, xp, {_env(made)}, {_nodes(made)}, r, {outputs})"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._graph import LEAF, GradientError, record
-from ._holding import NAMED, alone, claim, is_outside, stamp
+from ._holding import ALONE, NAMED, alone, claim, is_outside, stamp
 from ._lift import scalar_array
 from ._modes import is_grad_enabled
 from ._op import scope, table
@@ -207,6 +207,8 @@ def _assign(x: Tensor, key: Any, data: Any) -> Any:
     if type(key) is int or is_basic(key):
         if key is Ellipsis and not backend.mutable and data.shape == x._data.shape:
             return data
+        if not backend.mutable and getrefcount(x._data) == ALONE:
+            return backend.overwrite(x._data, key, data)
         return backend.assign(x._data, key, data)
     if backend.mutable and type(data) not in NUMBERS and backend.storage(data) == backend.storage(x._data):
         data = xp.asarray(data, copy=True)

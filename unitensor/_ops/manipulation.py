@@ -192,6 +192,7 @@ def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> T
 
 
 def _tile_rule(xp: Any, g: Any, x_shape: Any, repetitions: Any) -> Any:
+    repetitions = (repetitions,) if type(repetitions) is int else repetitions
     n = max(len(repetitions), len(x_shape))
     times = (1,) * (n - len(repetitions)) + tuple(repetitions)
     shape = (1,) * (n - len(x_shape)) + tuple(x_shape)
