@@ -159,6 +159,7 @@ def test_limits(name: str, engine: str) -> None:
     f, x, expected = LIMITS[name]
     for gradient in (
         ut.grad(loss(f)),
+        by_backward(loss(f)),
         by_backward(loss(f), retain_graph=True),
         by_backward(loss(f), create_graph=True),
     ):
@@ -167,9 +168,6 @@ def test_limits(name: str, engine: str) -> None:
                 gradient(ut.asarray(x))
         else:
             np.testing.assert_allclose(gradient(ut.asarray(x)).numpy(), expected, rtol=1e-6, atol=1e-6)
-    # A graph that is freed on the way is not there for second derivatives, nor are they forward.
-    with pytest.raises(ut.GradientError, match="equal, or too close"):
-        by_backward(loss(f))(ut.asarray(x))
     with pytest.raises(ut.GradientError, match="in forward mode"):
         ut.jvp(loss(f), (ut.asarray(x),), (ut.asarray(WEIGHTS[: x.shape[0], : x.shape[1]]),))
 

@@ -78,14 +78,12 @@ def carry(
         try:
             reached = propagate(data, xp, keep=keep, limit=limit, shown=shown)
         except LimitError:
-            if not keep:
-                raise
             # Second derivatives tell: those of a pass that records itself. Hooks see both passes.
             shown.clear()
             roots = [(y._node, g.detach()) for y, g in zip(ys, gs)]
             with enable_grad():
                 reached = propagate(
-                    roots, scope["tensors"], keep=True, limit=limit, apply=apply_recorded, shown=shown
+                    roots, scope["tensors"], keep=keep, limit=limit, apply=apply_recorded, shown=shown
                 )
     given = {id(gs[0]._data)} if len(gs) == 1 else {id(g._data) for g in gs}
     found: dict[int, tuple[list[Any], Tensor]] = {}

@@ -53,6 +53,14 @@ stamps: dict[Any, Any] = {}
 scope["last_write"] = 0
 
 
+#: Ops whose first or second derivative may be a limit, for which the whole graph is gone over again.
+LIMITS = frozenset(
+    {"abs", "hypot", "linalg.eigh", "linalg.matrix_norm", "linalg.svd", "linalg.vector_norm", "std"}
+)
+#: Whether a derivative that may be a limit was ever recorded: from then on passes free a graph at their end.
+scope["limits"] = False
+
+
 class GradientError(RuntimeError):
     """A gradient that cannot be had; the message says why."""
 
@@ -236,6 +244,7 @@ def wrap_outputs(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], r
     node = None
     if any(n is not None for n in nodes) and op.differentiable:
         node = record(op, xp, env, nodes, r)
+        scope["limits"] = scope["limits"] or op.path in LIMITS
     make = scope["wrap"]
     return kind(*(make(a, xp, p) for a, p in zip(r, output_nodes(node, xp, r))))
 

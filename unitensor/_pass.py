@@ -18,6 +18,7 @@ from ._graph import (
     CROSSES,
     FREED,
     LEAF,
+    LIMITS,
     SELECTS,
     SHOWS,
     GradientError,
@@ -57,7 +58,7 @@ def propagate(
     """Carry cotangents from roots to leaves, newest node first.
 
     Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
-    count as leaves. Consumed nodes are freed unless `keep`. With `apply`, every rule runs
+    count as leaves. Consumed nodes are freed unless `keep`, those that it may need again at the end. With `apply`, every rule runs
     through it (on Tensors, recorded); without, on the engine's arrays. What the user's code (hooks,
     custom rules) made of a cotangent is noted in `shown`, by sequence number.
 
@@ -107,6 +108,7 @@ def _propagate(
     if scope["special"] and (watching := watch()) is not None:
         plain = False
         apply, run_carefully = _watched(xp, apply, watching[1])
+    at_once = plain and not scope["limits"]  # whether nodes are freed as they are consumed
     in_place = plain and type(add) is ufunc  # sums that only this pass knows take what else comes
     oldest = max(limit, scope["last_write"])
     saved: Any = None
@@ -209,7 +211,7 @@ def _propagate(
                 g, rule = made, None
         if keep:
             pass
-        elif saved is not None or not plain:
+        elif saved is not None or not plain or not at_once:
             consumed.append(node)
         else:
             node[3] = FREED
@@ -484,6 +486,8 @@ def _on_tensors(node: list[Any], call: Any, residual: Any, g: Any, recorded: boo
     if rule is None:
         return call(scope["tensors"], g, residual)
     xp = next(part for part in g if part is not None)._xp if type(g) is tuple else g._xp
+    if rule.op.path in LIMITS:
+        scope["limits"] = True
     make = scope["wrap"]
     values = (residual,) if len(rule.needs) == 1 else residual or ()
     named = []

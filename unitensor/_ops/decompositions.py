@@ -140,8 +140,8 @@ def _find_lost(host: tuple[Any, ...], free: bool | None, what: str) -> Any:
         )
     if free is False and np.any(lost):
         raise LimitError(
-            f"{what}: {NOT_APART}, and the result depends on values and vectors: that takes second derivatives, "
-            "which ut.grad and backward(retain_graph=True) or backward(create_graph=True) find"
+            f"{what}: {NOT_APART}, and the result depends on values and vectors: "
+            "that takes second derivatives, which this pass has not"
         )
     return lost
 
@@ -150,6 +150,7 @@ def _find_lost(host: tuple[Any, ...], free: bool | None, what: str) -> Any:
     module="linalg",
     inputs=("x", "gaps", "sizes", "scale"),
     promote=(),
+    dtypes="floating",
     public=False,
     result="bool",
     fallback=_lost_gaps,

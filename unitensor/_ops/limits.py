@@ -197,8 +197,7 @@ def _quotient(xp: Any, x: Any, size: Any) -> Any:
         lost = False
     if lost:
         raise LimitError(
-            "the second derivative of a norm at 0 takes one more derivative, which ut.hessian, ut.grad and "
-            "backward(retain_graph=True) or backward(create_graph=True) find"
+            "the second derivative of a norm at 0 takes one more derivative, which this pass has not"
         )
     return xp.divide(x, size)
 
