@@ -77,6 +77,10 @@ PROGRAMS = {
     "write": lambda x: ut.sum(written(x) ** 2),
     "custom": lambda x: ut.sum(ut.custom_gradient(lambda x: x * x, lambda g, out, x: 3 * g * x)(x)),
     "norm": lambda x: ut.linalg.vector_norm(x - x) + ut.linalg.vector_norm(x) ** 2,
+    "svd": lambda x: ut.sum(ut.linalg.svd(ut.stack([x, x[::-1] + 1])).U ** 4 * x),
+    "hessian of a norm": lambda x: ut.sum(
+        ut.hessian(lambda y: ut.exp(-(ut.linalg.vector_norm(y) ** 2)))(x + 0.1)
+    ),
     "second": lambda x: ut.sum(ut.grad(lambda x: ut.sum(ut.where(x > 0, ut.sqrt(x) ** 3, 0.0)))(x)),
     "hvp": lambda x: ut.sum(ut.hvp(lambda x: ut.sum(ut.where(x > 0, x**3, x)))(x, ut.ones_like(x))),
 }
@@ -113,6 +117,8 @@ def test_a_tensor_inside_jit_says_that_it_has_no_values() -> None:
     with ut.use_backend("jax"):
         texts = []
         jax.jit(lambda raw: texts.append(repr(ut.asarray(raw))) or raw)(jnp.ones(2))
-        assert texts == ["Tensor(<no values inside a traced function>, shape=(2,), float64, device='jax:cpu')"]
+        assert texts == [
+            "Tensor(<no values inside a traced function>, shape=(2,), float64, device='jax:cpu')"
+        ]
         with pytest.raises(IndexError, match="without values"):
             jax.jit(lambda raw: ut.asarray(raw)[ut.asarray(raw) > 0]._data)(jnp.ones(2))

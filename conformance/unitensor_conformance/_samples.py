@@ -217,13 +217,14 @@ SPECIAL: dict[str, list[Arguments]] = {
     "linalg.eigvals": [{"x": M(3, 3)}],
     "linalg.eigvalsh": [{"x": Array((2, 2, 2), then=positive)}],
     "linalg.inv": [{"x": M(3, 3)}, {"x": M(2, 2, 2)}],
+    "quotient": [{"x": np.asarray([[1.0, -2.0], [0.0, 4.0]]), "size": np.asarray([2.0, 0.5])}],
     "linalg.lost_gaps": [
         {
-            "x": M(3, 3),
-            "gaps": M(3, 3),
-            "sizes": Array((1, 1), 1.0, 2.0),
-            "scale": Array((1, 1), 1.0, 2.0),
-            "free": True,
+            "x": np.asarray([[0.0, 1.0], [-1.0, 0.0]]),
+            "gaps": np.asarray([[0.0, 2.0], [-2.0, 0.0]]),
+            "sizes": np.ones((1, 1)),
+            "scale": np.full((1, 1), 2.0),
+            "free": None,
             "what": "nothing",
         }
     ],

@@ -16,7 +16,7 @@ import numpy as np
 from .._graph import GradientError
 from .._op import op
 from .elementwise import is_complex
-from .limits import LimitError, svd_limits
+from .limits import LimitError, any_known, svd_limits
 from .linear_algebra import adjoint, column, conj, diagonal_matrix, product, row
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def over_gaps(
     known = limit is not None and not free
     lost = xp.linalg.lost_gaps(x, gaps, sizes, scale, None if known else free, what)
     safe = xp.where(lost, xp.ones_like(gaps), gaps)
-    found = limit(x, lost) if known and bool(xp.any(lost)) else xp.zeros_like(x)
+    found = limit(x, lost) if known and any_known(lost) else xp.zeros_like(x)
     return xp.where(lost, found, xp.divide(x, safe))
 
 
@@ -113,10 +113,9 @@ FORWARD = "a tangent in forward mode (reverse mode can do more)"
 
 def _lost_gaps(xp: Any, x: Any, gaps: Any, sizes: Any, scale: Any, /, free: bool | None, what: str) -> Any:
     """Arrays without values (inside a trace) pass, but for gaps of 0."""
-    try:
-        host = tuple(np.asarray(xp.backend.to_numpy(a)) for a in (x, gaps, sizes, scale))
-    except Exception:  # each engine has its own error for an array that has no values yet
+    if not xp.backend.has_values((x, gaps, sizes, scale)):
         return xp.equal(xp.add(xp.zeros_like(x), gaps), 0)
+    host = tuple(np.asarray(xp.backend.to_numpy(a)) for a in (x, gaps, sizes, scale))
     return xp.backend.from_numpy(_find_lost(host, free, what), xp.backend.raw_device_of(x))
 
 
@@ -176,10 +175,9 @@ def _rows(xp: Any, x: Any, start: int, stop: int) -> Any:
 
 def _require_zero(xp: Any, doubt: Any, x1: Any, x2: Any, what: str) -> Any:
     """The check behind `require_zero`; arrays without values (inside a trace) pass."""
-    try:
-        loose, *scales = (xp.backend.to_numpy(a) for a in (doubt, x1, x2))
-    except Exception:  # each engine has its own error for an array that has no values yet
+    if not xp.backend.has_values((doubt, x1, x2)):
         return doubt
+    loose, *scales = (xp.backend.to_numpy(a) for a in (doubt, x1, x2))
     scale = max(np.max(np.abs(a), initial=0.0) for a in scales)
     if np.max(np.abs(loose), initial=0.0) > np.finfo(loose.dtype).eps ** 0.25 * scale:
         raise GradientError(f"{what}; its gradient is not defined")

@@ -60,6 +60,11 @@ def slopes(g_values: Any, out: Any, lost: Any) -> Slopes:
             yield index, list(parts)
 
 
+def any_known(x: Tensor) -> bool:
+    """Whether a Tensor of booleans is true anywhere, as far as it has values: inside a trace it has none."""
+    return x._xp.backend.has_values(x._data) and bool(x._xp.any(x._data))
+
+
 def on_host(x: Any, like: Any) -> Any:
     """The values of a Tensor, whatever history it has, or of an array of its engine."""
     return np.asarray(like._xp.backend.to_numpy(x._data if isinstance(x, scope["Tensor"]) else x))
@@ -160,7 +165,7 @@ def over_size(xp: Any, g: Any, size: Any) -> Any:
     """g / size, where 0 / 0 is the slope of g in the size: what norm(x)**2 asks for at 0."""
     if isinstance(size, scope["Tensor"]) and type(size._node) is list and is_grad_enabled():
         lost = xp.logical_and(xp.equal(size, 0), xp.equal(g, 0))
-        if bool(xp.any(lost)):
+        if any_known(lost):
             found = _size_limit(xp, g, size, lost)
             safe = xp.where(lost, xp.ones_like(size), size)
             return xp.where(lost, found, xp.divide(g, safe))
@@ -191,11 +196,8 @@ def _size_limit(xp: Any, g: Any, size: Any, lost: Any) -> Any:
 
 def _quotient(xp: Any, x: Any, size: Any) -> Any:
     """Arrays without values (inside a trace) pass."""
-    try:
-        lost = bool(np.any((xp.backend.to_numpy(size) == 0) & (xp.backend.to_numpy(x) == 0)))
-    except Exception:  # each engine has its own error for an array that has no values yet
-        lost = False
-    if lost:
+    known = xp.backend.has_values((x, size))
+    if known and bool(np.any((xp.backend.to_numpy(size) == 0) & (xp.backend.to_numpy(x) == 0))):
         raise LimitError(
             "the second derivative of a norm at 0 takes one more derivative, which this pass has not"
         )
