@@ -164,7 +164,9 @@ against PyTorch or JAX where these are right.
 - `ut.grad`, `value_and_grad`, `vjp`, `jacobian`: reverse mode; `hessian`, `hvp`: that and forward mode.
   `ut.jvp`: forward mode, in one pass. `ut.linearize` runs a function once and pushes many tangents. All
   nest, in any order, to any order, and take nested dicts, lists, tuples and dataclasses.
-- A gradient has the shape, the dtype and the backend of what it is the gradient of.
+- A gradient has the shape, the dtype and the backend of what it is the gradient of, and memory of its own. A pass
+  that would give another dtype raises. Graphs may go over several engines.
+- A complex loss has no gradient: `backward` and `grad` of one raise. Take its real part, its size, or `jacobian`.
 - Integers and booleans have no gradient; to ask for one is a `GradientError`. Results that are integers or
   booleans need none (`requires_grad` is False), and `backward` from them is a `GradientError`.
 
@@ -173,7 +175,8 @@ against PyTorch or JAX where these are right.
 **Complex numbers.** The gradient of a real function of a complex variable is the direction of steepest
 ascent, `df/dx + i df/dy`, which is PyTorch's convention and the conjugate of JAX's. For a holomorphic `f`,
 `vjp` gives `conj(f'(z)) * g`, `jvp` gives `f'(z) * t`, and `jacobian` holds `f'(z)` in both modes. A real
-input of a complex function gets the real part.
+input of a complex function gets the real part. The Jacobian of a complex function of real numbers is complex;
+that of a real function of complex numbers is `df/dx - i df/dy`.
 
 **Ties.** What ties for an extremum shares its gradient equally: `max`, `min`, `maximum`, `minimum`, the
 norms of order infinity. `sort` is stable, so each of equal elements keeps its own place. `clip` counts its
@@ -193,22 +196,50 @@ order. `det` of a singular matrix has its gradient, too. `0 ** 0` is 1 and flat.
 guarded by `where`, behind indexing, `clip`, `max` or `checkpoint`, a zero cotangent stays zero: it is never
 multiplied into a NaN. That holds to every order and on every engine. Only a graph in which something was
 selected pays for it, and in first-order passes only one whose gradient came out as NaN. What *was* selected
-may still be NaN: `0 * sqrt(x)` at 0 is.
+may still be NaN: `0 * sqrt(x)` at 0 is. Hooks and rules of your own are called once, with the cotangent that counts.
 
-**Writing.** Gradients go through writes into views; a value that a rule saved and that was overwritten
-later is a `GradientError` that names the line of the write.
+**Equal singular values and eigenvalues.** A smooth function of the matrix (`U @ diag(S) @ Vh`, the polar factor, a
+projector, `exp` by `eigh`) has its gradient also where values are equal, nearly equal or 0. Where first derivatives
+do not tell it, the pass runs a second time, recorded, and finds it as a limit; hooks see both passes then. What
+depends on the choice of vectors among equal values raises.
+
+**Writing.** Gradients go through writes into views, and a value that a rule saved stays as it was. Only where it
+lies in memory that is the user's, too, and is overwritten, the pass raises and names the line of the write:
+[Views and writing](writing.md).
+
+**Modes.** `no_grad`, `enable_grad` and `detect_anomaly` belong to a thread or task. One object may be entered again
+and by several threads; a decorated generator or coroutine runs inside its mode, and its caller outside.
+`ut.set_grad_enabled(False)` is a statement, too. `no_grad` holds in forward mode: what is computed inside it has no
+tangent. A transform inside `no_grad` differentiates, and what it gives has no history. An interrupt leaves no mode
+entered. A Tensor that a finished `jvp`, or one in another thread, left behind is refused.
 
 ## Tools
 
 - `ut.no_grad()`, `ut.stop_gradient`, `x.detach()`: constants.
 - `x.register_hook(f)`: see, or replace, a gradient on its way; on leaves too. Forward mode has no hooks and
   says so.
-- `ut.checkpoint(f, *args)`: keep nothing of f's inside, and call it again in the backward pass.
+- `ut.checkpoint(f, *args)`: keep nothing of f's inside, and call it again in the backward pass, with the arguments,
+  the random numbers and the backend of the first time. A call that then gives something else raises.
 - `ut.custom_gradient(f, backward, forward)`: rules of your own, to every order.
 - `with ut.detect_anomaly():` names the line of your program where a NaN, or an error of the backward pass,
   comes from.
 - `ut.testing.gradcheck` and `gradgradcheck`: your function against finite differences. `track_escapes` lists
   every exit of values to NumPy or Python, with its line; one that would lose a gradient is an error.
+
+## Inside `jax.jit`
+
+On JAX every gradient also runs inside a plain `jax.jit`, in every mode and to every order:
+
+    @jax.jit
+    def step(raw):
+        return ut.grad(loss)(ut.asarray(raw))._data
+
+A traced array has no values, so whatever the pass would ask one for (is there a NaN, is this factor finite) counts
+as unknown, and the careful way is taken; XLA drops what it does not need. The limits are those of tracing: ops
+whose shape depends on values (`unique_*`, `nonzero`, masks that are traced, `repeat` by traced counts) raise, Python's
+`if` on a traced value raises, checks of values (that a result does not depend on the phase of singular vectors) are
+not made, and limits at equal singular values are NaN or 0. Other engines that trace or wait say so by
+`Backend.has_values`: [Write a backend](write-a-backend.md).
 
 ## Function by function
 
