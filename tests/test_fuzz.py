@@ -1,7 +1,8 @@
-"""The fuzzer for about two minutes: fixed seeds on each engine, and some that are new each time."""
+"""The fuzzer for about two minutes: fixed seeds on each engine, and some that are new each day."""
 
 from __future__ import annotations
 
+import datetime
 import time
 
 import pytest
@@ -28,10 +29,11 @@ def test_programs_agree_with_their_reference(engine: str) -> None:
     run(Fuzzer([engine], loud=False), range(PROGRAMS[engine]), 50.0)
 
 
-def test_new_programs_agree_with_their_reference() -> None:
-    seed = time.time_ns() % 10**9
+def test_programs_of_the_day_agree_with_their_reference() -> None:
+    """Others each day, the same all day, so that what fails can be run again."""
+    seed = datetime.date.today().toordinal() * 10_000
     print(f"seeds from {seed}: python tests/fuzz.py --replay {seed}")
-    run(Fuzzer(["numpy"], loud=False), range(seed, seed + 10**6), 10.0)
+    run(Fuzzer(["numpy"], loud=False), range(seed, seed + 200), 20.0)
 
 
 def test_a_seed_is_one_program() -> None:

@@ -148,6 +148,13 @@ def test_set_grad_enabled_is_a_statement_a_block_and_a_decorator() -> None:
     with ut.set_grad_enabled(False):
         assert not (x * 2).requires_grad
     assert (x * 2).requires_grad
+    with ut.enable_grad():
+        ut.set_grad_enabled(False)
+    assert (x * 2).requires_grad  # a block gives back what was before it
+    with ut.no_grad():
+        ut.set_grad_enabled(True)
+        assert (x * 2).requires_grad
+    assert (x * 2).requires_grad
 
     @ut.set_grad_enabled(False)
     def f(x: Any) -> Any:

@@ -264,3 +264,30 @@ def test_what_is_current_does_not_outlive_a_choice_that_another_thread_makes_mea
     first = ut.zeros(1).backend
     monkeypatch.setattr(_backend, "_load_current", load)
     assert (first, ut.zeros(1).backend) == ("numpy", "plain")
+
+
+def test_no_write_is_missed_while_other_threads_write() -> None:
+    missed: list[int] = []
+
+    def work() -> None:
+        for i in range(500):
+            x, k = ut.tensor([1.0, 2.0], requires_grad=True), ut.asarray(np.array([3.0, 4.0]))
+            y = x * k
+            k[0] = 5.0
+            try:
+                y.sum().backward()
+            except ut.GradientError:
+                continue
+            missed.append(i)
+
+    pause = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(pause)
+    assert not missed

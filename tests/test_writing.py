@@ -4,6 +4,7 @@ is refused, what memory is shared. Random programs are in `test_writing_machine.
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -750,3 +751,51 @@ def test_writes_inside_a_function_that_jax_traces() -> None:
     a, i = jax.numpy.asarray([1.0, 2.0, 3.0, 4.0]), jax.numpy.asarray([2])
     with ut.use_backend("jax"):
         assert f(a, i).tolist() == jax.jit(f)(a, i).tolist() == [3.0, 6.0, 8.0, 3.0]
+
+
+# Without the global lock --------------------------------------------------------------------------------
+
+FREE_THREADED = """
+import sys
+sys._is_gil_enabled = lambda: False
+import numpy as np
+import test_writing
+import unitensor as ut
+from unitensor import _holding
+assert not _holding.COUNTS
+refused = 0
+for engine in ("numpy", "torch"):
+    with ut.use_backend(engine):
+        for overwrite in test_writing.OVERWRITES:
+            x, k = ut.tensor([1.0, 2.0], requires_grad=True), ut.asarray([2.0, 3.0])
+            y, wanted = x * k[:], ut.asarray([2.0, 3.0])
+            overwrite(k), overwrite(wanted)
+            assert k.tolist() == wanted.tolist()
+            try:
+                y.sum().backward()
+            except ut.GradientError:
+                refused += 1
+            else:
+                assert x.grad.tolist() == [2.0, 3.0]
+        p, v, rows = ut.tensor([2.0, 3.0], requires_grad=True), ut.ones(2), ut.ones((4, 2))
+        v *= p
+        v *= p
+        for i in range(3):
+            rows[i + 1] = rows[i] * v
+        ut.sum(rows[3]).backward()
+        np.testing.assert_allclose(p.grad.numpy(), 6 * np.array([2.0, 3.0]) ** 5)
+        a = ut.zeros(500)
+        for i in range(500):
+            a[i] = float(i)
+        assert a.tolist() == list(range(500))
+print("refused", refused)
+"""
+
+
+def test_counts_of_references_decide_nothing_without_the_global_lock() -> None:
+    """What cannot be known to be unshared is refused or moved: no gradient is wrong."""
+    done = subprocess.run(
+        [sys.executable, "-c", FREE_THREADED], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert "refused" in done.stdout

@@ -80,10 +80,9 @@ class Mode:
             entry = chain[0]()
             if entry in self._entries:
                 self._entries.discard(entry)
-                del entry
-                break
+                self.variable.set(_live(chain[2]))  # without what statements set inside
+                return
             chain = chain[2]
-        self.variable.set(_live(self.variable.get()))
 
     def __call__(self, f: F) -> F:
         """A function, coroutine or generator that runs inside the mode, each part of it that it runs."""
