@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -28,6 +27,7 @@ import numpy as np
 from fuzz_dual import Parts, UnsuitableError, limits
 from fuzz_programs import Program, Writer, smaller
 from fuzz_reference import Array, begin, fresh, reference
+from together import in_threads
 
 import unitensor as ut
 
@@ -420,7 +420,6 @@ def threads(run: Run) -> None:
     """The same in four threads at once, switching all the time."""
     if "random" in run.text or "watch" in run.text or "keep" in run.text:
         return
-    errors: list[BaseException] = []
 
     def work() -> None:
         try:
@@ -429,21 +428,8 @@ def threads(run: Run) -> None:
                     mode(run)
         except ut.GradientError:
             pass
-        except BaseException as error:
-            errors.append(error)
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        workers = [threading.Thread(target=work) for _ in range(4)]
-        for w in workers:
-            w.start()
-        for w in workers:
-            w.join()
-    finally:
-        sys.setswitchinterval(interval)
-    if errors:
-        raise errors[0]
+    in_threads(work)
 
 
 MODES: dict[str, Callable[[Run], None]] = {

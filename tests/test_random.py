@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import pickle
-import sys
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
+from together import in_threads
 
 import unitensor as ut
 from unitensor._draws import recorded, replayed
@@ -301,29 +300,6 @@ def test_an_error_ends_a_recording_and_a_replay(fails: type[BaseException]) -> N
 
 
 # Threads -------------------------------------------------------------------------------------------
-
-
-def in_threads(work: Callable[[], Any], n: int = 4) -> list[Any]:
-    """What each of n threads returns, with the interpreter switching as often as it can."""
-    found: list[Any] = []
-    start = threading.Barrier(n)
-
-    def run() -> None:
-        start.wait()
-        found.append(work())
-
-    pause = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=run) for _ in range(n)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(pause)
-    assert len(found) == n
-    return found
 
 
 def test_threads_replay_what_they_recorded_while_others_draw() -> None:

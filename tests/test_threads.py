@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from together import in_threads
 
 import unitensor as ut
 from unitensor import _backend
@@ -280,14 +281,5 @@ def test_no_write_is_missed_while_other_threads_write() -> None:
                 continue
             missed.append(i)
 
-    pause = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
-    finally:
-        sys.setswitchinterval(pause)
+    in_threads(work)
     assert not missed
