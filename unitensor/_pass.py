@@ -58,9 +58,9 @@ def propagate(
     """Carry cotangents from roots to leaves, newest node first.
 
     Returns the leaves reached, by sequence number, with their cotangents. Nodes up to `limit`
-    count as leaves. Consumed nodes are freed unless `keep`, those that it may need again at the end. With `apply`, every rule runs
-    through it (on Tensors, recorded); without, on the engine's arrays. What the user's code (hooks,
-    custom rules) made of a cotangent is noted in `shown`, by sequence number.
+    count as leaves. Consumed nodes are freed unless `keep`, those that it may need again at the end.
+    With `apply`, every rule runs through it (on Tensors, recorded); without, on the engine's arrays. What
+    the user's code (hooks, custom rules) made of a cotangent is noted in `shown`, by sequence number.
 
     A zero that a selecting op made must not be multiplied into a NaN. From the first such op on
     (`doubtful`: from the roots on) a recorded pass is careful at once; a raw pass keeps a copy of its
@@ -117,7 +117,7 @@ def _propagate(
     if doubtful:
         errors.set(quiet())
         careful = not plain
-        saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), {}, hand, hand_g)
+        saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), {}, newest, hand, hand_g)
     while True:
         if heap and -heap[0] > newest:
             if newest:
@@ -130,8 +130,7 @@ def _propagate(
             node, g, own = hand, hand_g, False
         elif saved is not None and not careful and any(may_have_nan(xp, g) for g in _since(saved, leaves)):
             careful, plain = True, False
-            pending, heap, leaves, hand, hand_g = saved
-            newest = 0 if hand is None else hand[0]
+            pending, heap, leaves, newest, hand, hand_g = saved
             continue
         else:
             for node in consumed:
@@ -159,8 +158,7 @@ def _propagate(
                 # From here on the engine is not one: Tensors know theirs.
                 if saved is not None and not careful:
                     careful, plain = True, False
-                    pending, heap, leaves, hand, hand_g = saved
-                    newest = 0 if hand is None else hand[0]
+                    pending, heap, leaves, newest, hand, hand_g = saved
                     continue
                 g, pending, leaves = _as_tensors(xp, g, pending, leaves)
                 plain = in_place = False
@@ -177,18 +175,10 @@ def _propagate(
                     own = False
                     for cell in pending.values():
                         cell[2] = False  # what is kept must not change
-                    saved = (
-                        {s: list(cell) for s, cell in pending.items()},
-                        list(heap),
-                        dict(leaves),
-                        node,
-                        g,
-                    )
-                if (
-                    plain
-                    and node[2].name in BUFFER_OPS
-                    and _by_buffer(xp, node, g, own, pending, heap, in_place)
-                ):
+                    waiting = {s: list(cell) for s, cell in pending.items()}
+                    saved = (waiting, list(heap), dict(leaves), node[0], node, g)
+                by_part = plain and node[2].name in BUFFER_OPS
+                if by_part and _by_buffer(xp, node, g, own, pending, heap, in_place):
                     if not keep:
                         consumed.append(node)
                     continue
@@ -197,8 +187,7 @@ def _propagate(
                 if made is None:
                     if saved is not None and not careful and may_have_nan(xp, g):
                         careful, plain = True, False
-                        pending, heap, leaves, hand, hand_g = saved
-                        newest = 0 if hand is None else hand[0]
+                        pending, heap, leaves, newest, hand, hand_g = saved
                         continue
                     if plain:
                         made = rule(xp, g, residual)

@@ -473,18 +473,13 @@ class Tensor:
         node = self._node
         if node is None:
             out._node = None
-            apart = False
         else:
             out._node = _graph.record(indexing.GETITEM, xp, {"x": data, "key": key}, (node,), r)
-            # A graph may keep what is read: a part of its own, or the next write would move the whole.
-            apart = xp.backend.mutable and _views.in_written_buffer(self)
+            if _views.in_written_buffer(self) and _part_of_its_own(self, key, r, out):
+                return out
         if xp.direct:
             if type(r) is not xp.array:
                 out._data = xp.asarray(r)
-                return out
-            if apart and r.base is not None:
-                out._data = r.copy()
-                _views.note(out, self, indexing.GETITEM, key, False)
                 return out
             out._data = r
             base = data if kind is slice else r.base
@@ -494,8 +489,8 @@ class Tensor:
         if type(r) is not xp.array:
             r = xp.as_array(r)
         if kind is slice or (r.shape if kind is int else indexing.gives_view(key, r)):
-            out._data = xp.asarray(r, copy=True) if apart else r
-            shared = not apart and xp.backend.shares_memory("getitem", key, data, r)
+            out._data = r
+            shared = xp.backend.shares_memory("getitem", key, data, r)
             _views.note(out, self, indexing.GETITEM, key, shared)
         elif r.shape or not xp.backend.mutable:
             out._data = r
@@ -748,6 +743,18 @@ def _view_as(x: Tensor, dtype: DType) -> Tensor:
         f"view: {x.dtype} of shape {x.shape} as {dtype}; expected a real dtype for complex "
         "numbers, or back; use astype to convert"
     )
+
+
+def _part_of_its_own(x: Tensor, key: Any, r: Any, out: Tensor) -> bool:
+    """Give a view of a buffer that recorded writes have made memory of its own; False if it is no such view.
+
+    A graph may keep what is read: of the buffer's own memory, the next write would have to move the whole.
+    """
+    if not x._xp.backend.mutable or type(r) is not x._xp.array or not indexing.gives_view(key, r):
+        return False
+    out._data = x._xp.asarray(r, copy=True)
+    _views.note(out, x, indexing.GETITEM, key, False)
+    return True
 
 
 def _names_dtype(target: Any) -> bool:

@@ -162,7 +162,8 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, value: Any, *, 
     """Write a Tensor or number into x, which lies in root's memory if `shared`; `fresh` as in `claim`."""
     xp = x._xp
     mutable = xp.backend.mutable
-    claimed = not mutable or claim(root, fresh=fresh)
+    unseen = mutable and root is x and alone(x)
+    claimed = unseen or not mutable or claim(root, fresh=fresh)
     if claimed and shared and x is not root:
         shared = all(own for _, _, _, own, _ in ancestors(x))
     if not claimed:
@@ -182,10 +183,11 @@ def _write_data(x: Tensor, root: Tensor, shared: bool, key: Any, value: Any, *, 
     if not claimed:
         stamp(root)
         x._own = None
-    if live_views(root):
+    if unseen:
+        if x._node is None:
+            x._own = x._data
+    elif live_views(root):
         refresh(root, remake=not mutable, nodes=False)
-    elif claimed and x is root and xp.direct and x._node is None:
-        x._own = x._data
 
 
 def _explain(x: Tensor, root: Tensor, key: Any, data: Any, error: Exception) -> Exception:

@@ -228,9 +228,8 @@ def plain_key(x: Tensor, key: Any, *, kept: bool = False) -> Any:
 
     `kept` says that a graph may keep the key, as it does where x has one: the user's own arrays are copied.
     """
-    kept = kept or x._node is not None
     if type(key) is not tuple:
-        return _plain_part(x, key, kept)
+        return _plain_part(x, key, kept or x._node is not None)
     whole = False
     for part in key:
         kind = type(part)
@@ -246,6 +245,7 @@ def plain_key(x: Tensor, key: Any, *, kept: bool = False) -> Any:
         raise IndexError(
             f"x[{', '.join(map(describe, key))}]: an index can only have a single ellipsis ('...')"
         )
+    kept = kept or x._node is not None
     return tuple([part if type(part) is int else _plain_part(x, part, kept) for part in key])
 
 
