@@ -14,7 +14,6 @@ from ._modes import enable_grad
 from ._op import scope
 from ._ops.limits import LimitError
 from ._pass import apply_recorded, propagate
-from ._views import base_of
 
 if TYPE_CHECKING:
     from ._tensor import Tensor
@@ -38,7 +37,8 @@ def cotangent(y: Tensor, g: Tensor | None, what: str) -> Tensor:
                 f"{what}: shape {y.shape} has {y.size} elements; pass the cotangent: "
                 "y.backward(ut.ones_like(y)), or reduce to a scalar first: y.sum()"
             )
-        require_real(y, what)
+        if complex_dtype(y._data.dtype):
+            require_real(y, what)
         return scope["wrap"](y._xp.ones_like(y._data), y._xp, None)  # type: ignore[no-any-return]  # untyped
     if g._xp is not y._xp or g._data.shape != y._data.shape:
         raise GradientError(
@@ -86,28 +86,29 @@ def carry(
                     roots, scope["tensors"], keep=keep, limit=limit, apply=apply_recorded, shown=shown
                 )
     given = {id(gs[0]._data)} if len(gs) == 1 else {id(g._data) for g in gs}
-    found: dict[int, tuple[list[Any], Tensor]] = {}
+    wrap = scope["wrap"]
     for s, (node, g) in reached.items():
-        if type(g) is tuple:  # of an older op with several results, which nobody asks for
-            found[s] = node, g  # type: ignore[assignment]  # see above
-            continue
-        if not recorded and isinstance(g, scope["Tensor"]):  # of a pass over several engines
-            g = scope["wrap"](g._data, g._xp, None)
-        elif not recorded:
-            a = g if type(g) is xp.array else xp.as_array(g)
-            if shown or id(a) in given or xp.backend.is_view(a):
-                a = xp.asarray(a, copy=True) if xp.backend.mutable else a
-            given.add(id(a))
-            g = scope["wrap"](a, xp, None)
-        else:
+        if type(g) is xp.array:
+            if shown or id(g) in given or xp.backend.is_view(g):
+                g = xp.asarray(g, copy=True) if xp.backend.mutable else g
+            given.add(id(g))
+            g = wrap(g, xp, None)
+        elif recorded and type(g) is not tuple:
             g = own_memory(g, given, shown)
-        if node[1] is not None and g._data.dtype != node[1][1]:
+        elif isinstance(g, scope["Tensor"]):  # of a pass over several engines
+            g = own_memory(wrap(g._data, g._xp, None), given, shown)
+        elif type(g) is not tuple:
+            g = wrap(xp.as_array(g), xp, None)
+        else:  # of an older op with several results, which nobody asks for
+            continue
+        meta = node[1]
+        if meta is not None and g._data.dtype is not meta[1] and g._data.dtype != meta[1]:
             raise GradientError(
                 f"the gradient of `{name_of(node)}` is {g.dtype}, of another kind than its value: a rule is "
                 "wrong; run the program inside ut.detect_anomaly() to see which"
             )
-        found[s] = node, g
-    return found
+        reached[s] = node, g
+    return reached
 
 
 def own_memory(g: Tensor, given: set[int], known: Any) -> Tensor:
@@ -116,7 +117,8 @@ def own_memory(g: Tensor, given: set[int], known: Any) -> Tensor:
     `known` says that the user's code saw what it was made of.
     """
     xp = g._xp
-    if known or id(g._data) in given or base_of(g) is not None or xp.backend.is_view(g._data):
+    is_view = getattr(g, "_base", None) is not None or xp.backend.is_view(g._data)
+    if known or is_view or id(g._data) in given:
         g = scope["wrap"](xp.asarray(g._data, copy=True) if xp.backend.mutable else g._data, xp, g._node)
     given.add(id(g._data))
     return g

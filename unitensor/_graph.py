@@ -67,7 +67,7 @@ class GradientError(RuntimeError):
 
 def watch() -> tuple[Callable[[], str], Callable[..., Any]] | None:
     """What `detect_anomaly` brought, if its mode is entered here."""
-    return next(values(anomaly), None)
+    return None if anomaly.get() is None else next(values(anomaly), None)
 
 
 # Recording ---------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def _record_dual(op: Op, xp: Any, env: dict[str, Any], nodes: tuple[Any, ...], o
     require_live(level)
     inner = [n.node if type(n) is Dual and n.level == level else n for n in nodes]
     tangents = [n.tangent if type(n) is Dual and n.level == level else None for n in nodes]
-    node = record(op, xp, env, inner, out)
+    node = record(op, xp, env, inner, out) if any(n is not None for n in inner) else None
     tangent = scope["tangent"](op, xp, env, inner, tangents, out, node)
     return node if tangent is None else Dual(level, node, tangent)
 

@@ -68,11 +68,19 @@ def propagate(
     then on. So it does where an array has no values to look at. NumPy's warnings, which would be
     of such NaNs, are off from there, too.
     """
-    before = errors.get()
+    before: list[Any] = []
     try:
-        return _propagate(roots, xp, keep, limit, apply, doubtful, {} if shown is None else shown)
+        return _propagate(roots, xp, keep, limit, apply, doubtful, {} if shown is None else shown, before)
     finally:
-        errors.set(before)
+        if before:
+            errors.set(before[0])
+
+
+def _silence(before: list[Any]) -> None:
+    """Turn NumPy's warnings of NaNs off, and note what to set them back to."""
+    if not before:
+        before.append(errors.get())
+        errors.set(quiet())
 
 
 def _propagate(
@@ -83,6 +91,7 @@ def _propagate(
     apply: Callable[..., Any] | None,
     doubtful: bool,
     shown: dict[int, Any],
+    before: list[Any],
 ) -> dict[int, tuple[list[Any], Any]]:
     # What waits, by sequence number: node, cotangent, and whether only this pass knows its array.
     pending: dict[int, list[Any]] = {}
@@ -115,7 +124,7 @@ def _propagate(
     consumed: list[list[Any]] = []
     parent: Any
     if doubtful:
-        errors.set(quiet())
+        _silence(before)
         careful = not plain
         saved = ({s: list(cell) for s, cell in pending.items()}, list(heap), {}, newest, hand, hand_g)
     while True:
@@ -169,9 +178,9 @@ def _propagate(
             if kind & SELECTS:
                 if not plain and not careful:
                     careful = True
-                    errors.set(quiet())
+                    _silence(before)
                 elif saved is None and plain:
-                    errors.set(quiet())
+                    _silence(before)
                     own = False
                     for cell in pending.values():
                         cell[2] = False  # what is kept must not change

@@ -290,11 +290,16 @@ def jvp(
     """
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple) or len(primals) != len(tangents):
         raise TypeError("jvp: primals and tangents must be tuples of one length: an item an argument")
+    given: set[int] = set()
     with Level() as level:
-        duals = tuple(
-            tree_map(lambda x, t: level.dual(_variable(x, "jvp"), _checked(t, x, "jvp")), p, t)
-            for p, t in zip(primals, tangents)
-        )
+
+        def dual(x: Any, t: Any) -> Tensor:
+            t = _checked(t, _variable(x, "jvp"), "jvp")
+            given.add(id(t._data))
+            made: Tensor = level.dual(x, t)
+            return made
+
+        duals = [tree_map(dual, p, t) for p, t in zip(primals, tangents)]
         # Tangents of what is not selected meet NaNs and divisions by zero, and come to nothing.
         before = errors.get()
         try:
@@ -304,8 +309,8 @@ def jvp(
             errors.set(before)
         out, aux = result if has_aux else (result, None)
         pairs = [level.split(y) for y in _results(out, "jvp")]
-        aux = tree_map(lambda x: level.split(x)[0] if isinstance(x, scope["Tensor"]) else x, aux)
-    given = {id(t._data) for tree in tangents for t in leaves(tree)}
+        if has_aux:
+            aux = tree_map(lambda x: level.split(x)[0] if isinstance(x, scope["Tensor"]) else x, aux)
     zeros_like = scope["tensors"].zeros_like
     filled = iter(
         [(y, zeros_like(y.detach()) if t is None else own_memory(t, given, None)) for y, t in pairs]
