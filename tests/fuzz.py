@@ -78,7 +78,7 @@ def directions(program: Program) -> tuple[list[Any], list[Any]]:
 def compiled(text: str, **names: Any) -> Callable[..., Any]:
     env = {"np": np, **names}
     exec(compile(text, "<program>", "exec"), env)
-    return env["f"]  # type: ignore[no-any-return]
+    return env["f"]  # type: ignore[no-any-return]  # made by exec
 
 
 def asked(program: Program, t: list[Any], u: list[Any], margin: float | None = None) -> Answer:
@@ -356,7 +356,7 @@ def jvp_of_grad(run: Run) -> None:
 
 
 def jvp_of_jvp(run: Run) -> None:
-    inner = lambda xs: ut.jvp(run.loss, (xs,), (run.tensors(run.answer.t),))[1]  # noqa: E731
+    inner = lambda xs: ut.jvp(run.loss, (xs,), (run.tensors(run.answer.t),))[1]  # noqa: E731 -- a formula of one line
     _, s = ut.jvp(inner, (run.point(),), (run.tensors(run.answer.u),))
     run.check("jvp of jvp", s, run.answer.second)
 

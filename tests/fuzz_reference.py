@@ -498,7 +498,7 @@ def gathered(found: list[Parts], shape: Any, dtype: Any) -> Array:
 def _grad(f: Callable[..., Any], argnum: int = 0) -> Callable[..., Array]:
     def run(*args: Array) -> Array:
         x = args[argnum]
-        of_one = lambda a: f(*args[:argnum], a, *args[argnum + 1 :])  # noqa: E731
+        of_one = lambda a: f(*args[:argnum], a, *args[argnum + 1 :])  # noqa: E731 -- a formula of one line
         return gathered(rows(of_one, x)[1], x.shape, x.dtype)
 
     return run

@@ -405,9 +405,9 @@ def test_every_op_inside_jit(made: Op) -> None:
 
         def f(*arrays: Any) -> Any:
             given = list(leaves)  # noqa: B023 -- called in this turn
-            for i, a in zip(at, arrays):  # noqa: B023
+            for i, a in zip(at, arrays):  # noqa: B023 -- called in this turn
                 given[i] = ut.asarray(a)
-            out = call(made, jax.tree_util.tree_unflatten(tree, given))  # noqa: B023
+            out = call(made, jax.tree_util.tree_unflatten(tree, given))  # noqa: B023 -- called in this turn
             return jax.tree_util.tree_map(lambda y: y._data, out, is_leaf=lambda y: isinstance(y, ut.Tensor))
 
         arrays = [ut.asarray(leaves[i])._data for i in at]

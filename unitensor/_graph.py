@@ -9,8 +9,8 @@ is `rule(xp, g, residual)`, or `g` itself if the rule is None. The items lie sid
 the garbage collector visits each container that is alive. The state is 0; SELECTS where the op
 selects (`where`, indexing, `maximum`), so that its zeros mean "not selected"; SHOWS where the rule
 shows the cotangent to the user's code (a hook, a custom rule); CROSSES where it goes on to another
-engine; these are bits. FREED once the node was consumed; LEAF in a leaf, which has its namespace in place of the op, and goes on with its gradient and hooks in place
-of edges.
+engine; these are bits. FREED once the node was consumed; LEAF in a leaf, which has its namespace in
+place of the op, and goes on with its gradient and hooks in place of edges.
 
 Nodes point at parents only, so there are no cycles, and a parent is always older than its
 children: going from new to old by sequence number visits each node after all that it feeds.

@@ -795,7 +795,6 @@ def _move(x: Tensor, device: Device) -> Tensor:
         data, shared = _carry_over(x, source, target, device)
     out = _wrap(data, target.namespace, None)
     if shared:
-        _holding.show_outside(x)
         _holding.show_outside(out)
     if x._node is not None and is_inexact(x.dtype) and (not scope["special"] or is_grad_enabled()):
         out._node = moved_node(x, out)
